@@ -1,0 +1,83 @@
+"""What every ensemble of classifiers offers, whatever it is made of.
+
+The members of an ensemble are trained together: member `m` learns from the rows that
+``train[m]`` marks and stops early on the rows that ``validate[m]`` marks. Nested k-fold, repeats
+with other seeds and plain training are all a choice of these two masks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, Self, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["ClassifierEnsemble", "History"]
+
+
+@dataclass(frozen=True)
+class History:
+    """Learning curve of one member.
+
+    Attributes
+    ----------
+    train_loss, validation_loss : tuple of float
+        Mean weighted cross-entropy per epoch (networks) or per tree (boosted trees), in nats.
+    best : int
+        Index of the epoch or tree at which the kept state was reached.
+    """
+
+    train_loss: tuple[float, ...]
+    validation_loss: tuple[float, ...]
+    best: int
+
+
+@runtime_checkable
+class ClassifierEnsemble(Protocol):
+    """An ensemble of binary classifiers p(1|x), trained in one call."""
+
+    histories_: Sequence[History]
+
+    def fit(
+        self,
+        X: NDArray[np.float32],
+        y: NDArray[np.int8],
+        weight: NDArray[np.float64] | None = None,
+        *,
+        train: NDArray[np.bool_],
+        validate: NDArray[np.bool_],
+        seed: int,
+    ) -> Self:
+        """Train all members.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_rows, n_features)
+        y : ndarray of shape (n_rows,)
+            1 for the sample to be found, 0 for the reference.
+        weight : ndarray of shape (n_rows,), optional
+            Signed event weights. Within each member the two classes are balanced to equal sums.
+        train, validate : ndarray of shape (n_members, n_rows)
+            Row masks; a member's two masks must not overlap.
+        seed : int
+            Member m draws from the stream (seed, "member", m) only.
+        """
+        ...
+
+    def predict(
+        self, X: NDArray[np.float32], members: Sequence[int] | None = None
+    ) -> NDArray[np.float32]:
+        """Return p(1|x) of each chosen member, of shape (n_chosen, n_rows)."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write the members to `folder` (safetensors, text and JSON; never pickle)."""
+        ...
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote."""
+        ...
