@@ -20,6 +20,7 @@ __all__ = [
     "InputError",
     "RunFolderError",
     "StorageError",
+    "TaskError",
     "nearest",
 ]
 
@@ -54,6 +55,10 @@ class FitError(BycatchError):
 
 class StorageError(BycatchError):
     """A result could not be written (disk full, no permission)."""
+
+
+class TaskError(BycatchError):
+    """A worker process died."""
 
 
 class RunFolderError(BycatchError):

@@ -1,1 +1,28 @@
-"""Placeholder."""
+"""Runs that survive: the store of steps, where tasks run, and what is shown meanwhile.
+
+What to use when: `RunFolder` to keep the steps of a run, `run_tasks` to compute many of them,
+`open_progress` to show it, `atomic_file` for any other file that is written.
+"""
+
+from __future__ import annotations
+
+from bycatch.tasks.executor import one_thread, run_tasks
+from bycatch.tasks.files import atomic_file, atomic_write, file_signature
+from bycatch.tasks.progress import Progress, SilentProgress, TerminalProgress, open_progress
+from bycatch.tasks.store import RunFolder, Step, canonical_json, fingerprint
+
+__all__ = [
+    "Progress",
+    "RunFolder",
+    "SilentProgress",
+    "Step",
+    "TerminalProgress",
+    "atomic_file",
+    "atomic_write",
+    "canonical_json",
+    "file_signature",
+    "fingerprint",
+    "one_thread",
+    "open_progress",
+    "run_tasks",
+]
