@@ -1,0 +1,98 @@
+"""File formats: one file each, found by what the file starts with and else by its suffix.
+
+To add a format, write a `Source` in a new file and one line in `FORMATS`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+from bycatch.errors import InputError
+from bycatch.events.formats.base import Source
+from bycatch.events.paths import split_object
+
+__all__ = ["FORMATS", "Format", "open_source"]
+
+
+@dataclass(frozen=True)
+class Format:
+    """How to recognise a format and where its reader is.
+
+    Attributes
+    ----------
+    name : str
+        For messages.
+    module : str
+        Module in this package with a class `Reader`; imported on first use.
+    suffixes : tuple of str
+    magic : bytes
+        First bytes of every file of this format; empty for plain text.
+    """
+
+    name: str
+    module: str
+    suffixes: tuple[str, ...]
+    magic: bytes
+
+
+FORMATS = (
+    Format("Parquet", "parquet", (".parquet", ".pq"), b"PAR1"),
+    Format("HDF5", "hdf5", (".h5", ".hdf5", ".hdf"), b"\x89HDF\r\n\x1a\n"),
+    Format("ROOT", "root", (".root",), b"root"),
+    Format("npz", "npz", (".npz",), b"PK"),
+    Format("CSV", "csv", (".csv", ".tsv", ".txt"), b""),
+)
+
+
+def open_source(path: str) -> Source:
+    """Open a file with the reader of its format.
+
+    Parameters
+    ----------
+    path : str
+        ``file`` or ``file:object``.
+
+    Returns
+    -------
+    Source
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, is empty, or its format is not known.
+    """
+    name, inside = split_object(path)
+    kind = _recognise(name)
+    reader = import_module(f"{__name__}.{kind.module}").Reader
+    source: Source = reader(name, inside)
+    return source
+
+
+def _recognise(name: str) -> Format:
+    try:
+        with Path(name).open("rb") as file:
+            head = file.read(16)
+    except OSError as error:
+        message = f"{name} cannot be read: {error.strerror}."
+        raise InputError(message) from None
+    if not head:
+        message = f"{name} is empty (0 bytes); write it again."
+        raise InputError(message)
+    for kind in FORMATS:
+        if kind.magic and head.startswith(kind.magic):
+            return kind
+    suffix = Path(name).suffix.lower()
+    for kind in FORMATS:
+        if suffix in kind.suffixes:
+            if kind.magic:
+                message = (
+                    f"{name} is named like a {kind.name} file but does not start like one; it is "
+                    "damaged or of another format."
+                )
+                raise InputError(message)
+            return kind
+    known = ", ".join(f"{kind.name} ({kind.suffixes[0]})" for kind in FORMATS)
+    message = f"The format of {name} is not known; bycatch reads {known}."
+    raise InputError(message)
