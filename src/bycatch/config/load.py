@@ -1,0 +1,215 @@
+"""From a YAML file to a plan: everything that can be wrong is found before work begins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bycatch.config.checks import check_files, check_names, check_values
+from bycatch.config.messages import parse_yaml, validated
+from bycatch.config.schema import RegionsConfig, SearchConfig
+from bycatch.errors import InputError, nearest
+from bycatch.search.plan import (
+    BackgroundPlan,
+    DataPlan,
+    InjectionPlan,
+    MethodPlan,
+    RegionPlan,
+    ScanPlan,
+    SearchPlan,
+)
+
+__all__ = ["LoadedSearch", "build_search", "load_search"]
+
+
+@dataclass(frozen=True)
+class LoadedSearch:
+    """A configuration, ready to run.
+
+    Attributes
+    ----------
+    plan : SearchPlan
+    resolved : mapping
+        The configuration with all defaults and absolute paths, JSON-compatible; without the
+        output folder, which does not change a result. As YAML it is a configuration again.
+    output : Path
+        Run folder.
+    """
+
+    plan: SearchPlan
+    resolved: Mapping[str, Any]
+    output: Path
+
+    @property
+    def text(self) -> str:
+        """The resolved configuration as YAML."""
+        return yaml.safe_dump(dict(self.resolved), sort_keys=False, allow_unicode=True)
+
+    @property
+    def inputs(self) -> tuple[Path, ...]:
+        """Files that the run reads, without the names of trees inside of them."""
+        data = self.plan.data
+        names = data.path + (data.inject.path if data.inject else ())
+        return tuple(_file_of(name) for name in names)
+
+
+def load_search(path: Path | str, output: Path | str | None = None) -> LoadedSearch:
+    """Read, check and resolve the configuration of a search.
+
+    Parameters
+    ----------
+    path : Path or str
+        YAML file; relative paths inside of it resolve against its folder.
+    output : Path or str, optional
+        Run folder instead of the file's own, relative to the working directory.
+
+    Raises
+    ------
+    InputError
+        Where the file, an input file or the validation folder is missing.
+    ConfigError
+        Where a key or a value makes no sense; names the key, what is there and what is expected.
+    ExpressionError, ColumnError
+        Where an expression cannot be parsed or names a column that the files do not have.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        folder = path.parent
+        names = [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
+        message = (
+            f"The configuration {path} cannot be read ({error.strerror}); "
+            f"the nearest files in {folder} are {nearest(path.name, names)}."
+        )
+        raise InputError(message) from error
+    except UnicodeDecodeError as error:
+        message = f"The configuration {path} is no text file; give a YAML file."
+        raise InputError(message) from error
+    content = parse_yaml(text, str(path))
+    return build_search(content, base=path.parent, source=str(path), output=output, name=path.stem)
+
+
+def build_search(
+    content: Mapping[str, Any],
+    *,
+    base: Path,
+    source: str = "configuration",
+    output: Path | str | None = None,
+    name: str = "search",
+) -> LoadedSearch:
+    """Check and resolve a configuration that is already a mapping.
+
+    Parameters
+    ----------
+    content : mapping
+        As in the YAML file.
+    base : Path
+        Folder against which relative paths resolve.
+    source : str
+        How messages call the configuration.
+    output : Path or str, optional
+        Run folder instead of the configuration's own.
+    name : str
+        Name of the default run folder.
+
+    Raises
+    ------
+    BycatchError
+        As for `load_search`.
+    """
+    config = validated(SearchConfig, content, source)
+    check_values(config, source)
+    check_names(config, source)
+    base = base.resolve()
+    data, inject = check_files(config, base)
+    plan = _plan(config, data, inject, base, source)
+    folder = Path(output) if output is not None else base / (config.output or f"runs/{name}")
+    return LoadedSearch(plan, _resolved(config, base), folder)
+
+
+def _plan(
+    config: SearchConfig,
+    data: tuple[str, ...],
+    inject: tuple[str, ...],
+    base: Path,
+    source: str,
+) -> SearchPlan:
+    injection = config.data.inject
+    return SearchPlan(
+        data=DataPlan(
+            path=data,
+            where=config.data.where,
+            weight=config.data.weight,
+            inject=InjectionPlan(inject, injection.where, injection.count) if injection else None,
+            nonfinite=config.nonfinite,
+            fraction=config.data.fraction,
+        ),
+        resonance=config.resonance,
+        features=tuple(config.features.items()),
+        regions=_regions(config.regions),
+        methods=tuple(
+            MethodPlan(
+                method.template,
+                method.classifier,
+                tuple(sorted((method.model_extra or {}).items())),
+            )
+            for method in config.methods
+        ),
+        truth=config.truth,
+        folds=config.folds,
+        members=config.members,
+        working_points=config.working_points,
+        background=BackgroundPlan(config.background.family, config.background.order),
+        toys=config.toys,
+        seed=config.seed,
+        validation=_validation(config, base, source),
+    )
+
+
+def _regions(regions: RegionsConfig) -> RegionPlan:
+    if regions.scan is not None:
+        scan = regions.scan
+        windows: tuple[tuple[float, float], ...] | ScanPlan = ScanPlan(
+            scan.first, scan.last, scan.width, scan.step
+        )
+    else:
+        windows = regions.windows or ()
+    return RegionPlan(regions.bins, regions.fit_range, windows, regions.sidebands)
+
+
+def _validation(config: SearchConfig, base: Path, source: str) -> str | None:
+    if config.validation is None:
+        return None
+    folder = base / config.validation
+    if not folder.is_dir():
+        message = (
+            f"{source}: 'validation' names the folder {folder}, which does not exist; "
+            "make it with `bycatch validate` or remove the key."
+        )
+        raise InputError(message)
+    return str(folder)
+
+
+def _resolved(config: SearchConfig, base: Path) -> dict[str, Any]:
+    """Return the configuration with defaults and absolute paths, without the output folder."""
+    resolved = config.model_dump(mode="json", exclude={"output"})
+    resolved["data"]["path"] = [str(base / path) for path in config.data.path]
+    if config.data.inject is not None:
+        resolved["data"]["inject"]["path"] = [str(base / path) for path in config.data.inject.path]
+    if config.validation is not None:
+        resolved["validation"] = str(base / config.validation)
+    for absent in ("windows", "scan"):
+        if resolved["regions"][absent] is None:
+            del resolved["regions"][absent]
+    return resolved
+
+
+def _file_of(name: str) -> Path:
+    """Drop the name of a tree: ``file.root:Events`` is in ``file.root``."""
+    path = Path(name)
+    return path if path.exists() else Path(name.rpartition(":")[0])
