@@ -1,0 +1,232 @@
+"""Ensembles of networks, trained as one batched network.
+
+Fifty small networks cost little more than a few: their weights form one tensor of shape
+(n_members, n_in, n_out), and each step moves all members by one mini-batch of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from bycatch.errors import ConfigError, DataError
+from bycatch.learn.base import History
+from bycatch.learn.callbacks import Callback, EarlyStopping
+from bycatch.learn.checkpoint import (
+    Checkpoint,
+    damaged_metadata,
+    histories_from_json,
+    histories_to_json,
+    load_checkpoint,
+    save_checkpoint,
+)
+from bycatch.learn.members import check_features, check_members, check_option, member_rows
+from bycatch.learn.nets.mlp import draw_weights, forward
+from bycatch.learn.random import stream
+from bycatch.learn.threads import one_torch_thread
+from bycatch.learn.trainer import Batch, TrainingOptions
+from bycatch.learn.trainer import train as _train
+from bycatch.represent.scaling import Standardise
+
+__all__ = ["NetworkEnsemble"]
+
+_PREDICT_CHUNK = 4096
+_OPTIONS = (
+    "members",
+    "hidden",
+    "batch_size",
+    "max_epochs",
+    "patience",
+    "learning_rate",
+    "weight_decay",
+    "dtype",
+)
+
+
+class _Classifier:
+    """Weighted cross-entropy of batched perceptrons on standardised features."""
+
+    def logit(self, parameters: Mapping[str, Tensor], x: Tensor) -> Tensor:
+        """Return log p/(1-p), of shape (n_members, n_rows)."""
+        scaled = (x - parameters["shift"]) / parameters["scale"]
+        return forward(parameters, scaled)[..., 0]
+
+    def loss(self, parameters: Mapping[str, Tensor], batch: Batch) -> Tensor:
+        """Return the weighted sum of cross-entropies in nats, of shape (n_members,)."""
+        logit = self.logit(parameters, batch.columns["x"])
+        cross_entropy = torch.nn.functional.binary_cross_entropy_with_logits(
+            logit, batch.columns["y"], reduction="none"
+        )
+        return (batch.weight * cross_entropy).sum(dim=1)
+
+
+class NetworkEnsemble:
+    """Fully connected networks with rectified linear units, trained with Adam.
+
+    Every member standardises the features with the weighted mean and standard deviation of its own
+    training rows, so that rows it is judged on have no influence. Signed weights enter the loss as
+    they are: one event of weight 2 has the loss and the gradient of two events. With many negative
+    weights the loss has no lower bound; early stopping is what keeps it sensible.
+
+    Parameters
+    ----------
+    members : int
+    hidden : sequence of int
+        Units of the hidden layers.
+    batch_size : int
+    max_epochs : int
+    patience : int
+        Epochs without a lower validation loss after which a member stops.
+    learning_rate : float
+    weight_decay : float
+    dtype : {"float32", "float64"}
+
+    Attributes
+    ----------
+    histories_ : list of History
+        Learning curve of each member.
+    callbacks : sequence of Callback
+        Progress or logging; empty unless set before `fit`.
+    """
+
+    kind = "network"
+
+    def __init__(
+        self,
+        members: int = 1,
+        *,
+        hidden: Sequence[int] = (64, 64, 64),
+        batch_size: int = 128,
+        max_epochs: int = 50,
+        patience: int = 10,
+        learning_rate: float = 1e-3,
+        weight_decay: float = 0.0,
+        dtype: Literal["float32", "float64"] = "float32",
+    ) -> None:
+        check_option("members", members, 1)
+        check_option("batch_size", batch_size, 1)
+        check_option("max_epochs", max_epochs, 1)
+        check_option("patience", patience, 1)
+        check_option("learning_rate", learning_rate, 0.0)
+        check_option("weight_decay", weight_decay, 0.0)
+        for units in hidden:
+            check_option("hidden", units, 1)
+        if dtype not in {"float32", "float64"}:
+            message = f"The option 'dtype' is {dtype!r}, but it must be 'float32' or 'float64'."
+            raise ConfigError(message)
+        self.members = members
+        self.hidden = tuple(hidden)
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.patience = patience
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.dtype = dtype
+        self.callbacks: Sequence[Callback] = ()
+        self.histories_: Sequence[History] = ()
+        self._parameters: dict[str, Tensor] = {}
+
+    def fit(
+        self,
+        X: NDArray[np.float32],
+        y: NDArray[np.int8],
+        weight: NDArray[np.float64] | None = None,
+        *,
+        train: NDArray[np.bool_],
+        validate: NDArray[np.bool_],
+        seed: int,
+    ) -> Self:
+        """Train all members; see `bycatch.learn.base.ClassifierEnsemble.fit`.
+
+        Raises
+        ------
+        DataError
+            Where the rows cannot serve, see `bycatch.learn.members.member_rows`.
+        FitError
+            Where a training diverges.
+        """
+        X, y, rows = member_rows(X, y, weight, train, validate, self.members)
+        dtype = getattr(torch, self.dtype)
+        rngs = [stream(seed, "member", m) for m in range(self.members)]
+        scalings = [Standardise.fit(X[r.train], r.train_weight) for r in rows]
+        weights = draw_weights((X.shape[1], *self.hidden, 1), rngs, dtype)
+        columns = {"x": torch.from_numpy(X).to(dtype), "y": torch.from_numpy(y).to(dtype)}
+        options = TrainingOptions(
+            self.batch_size, self.max_epochs, self.learning_rate, self.weight_decay
+        )
+        self._parameters, self.histories_ = _train(
+            _Classifier(),
+            {**weights, **_as_tensors(scalings, dtype)},
+            list(weights),
+            columns,
+            rows,
+            rngs,
+            options,
+            (EarlyStopping(self.patience), *self.callbacks),
+        )
+        return self
+
+    def predict(
+        self, X: NDArray[np.float32], members: Sequence[int] | None = None
+    ) -> NDArray[np.float32]:
+        """Return p(1|x) of each chosen member, of shape (n_chosen, n_rows)."""
+        parameters = self._fitted()
+        X = check_features(X, parameters["shift"].shape[2])
+        chosen = check_members(members, self.members)
+        parameters = {name: value[chosen] for name, value in parameters.items()}
+        result = np.empty((len(chosen), len(X)), dtype=np.float32)
+        model = _Classifier()
+        with one_torch_thread(), torch.no_grad():
+            for start in range(0, len(X), _PREDICT_CHUNK):
+                part = slice(start, start + _PREDICT_CHUNK)
+                x = torch.from_numpy(X[part]).to(parameters["shift"].dtype)
+                logit = model.logit(parameters, x.expand(len(chosen), -1, -1))
+                result[:, part] = torch.sigmoid(logit).numpy()
+        return result
+
+    def save(self, folder: Path) -> None:
+        """Write the members to `folder`."""
+        metadata = {
+            "options": {name: getattr(self, name) for name in _OPTIONS},
+            "histories": histories_to_json(self.histories_),
+        }
+        arrays = {name: value.numpy() for name, value in self._fitted().items()}
+        save_checkpoint(folder, Checkpoint(self.kind, metadata, arrays))
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        InputError
+            Where the folder is missing, damaged, or holds something else.
+        """
+        checkpoint = load_checkpoint(folder, cls.kind)
+        with damaged_metadata(folder):
+            ensemble = cls(**checkpoint.metadata["options"])
+            ensemble.histories_ = histories_from_json(checkpoint.metadata["histories"])
+        ensemble._parameters = {
+            name: torch.from_numpy(np.array(array)) for name, array in checkpoint.arrays.items()
+        }
+        return ensemble
+
+    def _fitted(self) -> dict[str, Tensor]:
+        if not self._parameters:
+            message = "The ensemble is not trained; call 'fit' first."
+            raise DataError(message)
+        return self._parameters
+
+
+def _as_tensors(scalings: Sequence[Standardise], dtype: torch.dtype) -> dict[str, Tensor]:
+    """Return the members' scalings, each of shape (n_members, 1, n_features)."""
+    return {
+        "shift": torch.from_numpy(np.stack([s.mean for s in scalings])[:, None]).to(dtype),
+        "scale": torch.from_numpy(np.stack([s.scale for s in scalings])[:, None]).to(dtype),
+    }

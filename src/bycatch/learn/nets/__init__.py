@@ -1,0 +1,1 @@
+"""Network architectures whose members share one set of batched weights."""
