@@ -172,9 +172,8 @@ def bin_edges(plan: RegionPlan, windows: Sequence[Interval]) -> NDArray[np.float
             f"range of {high - low:g}."
         )
         raise ConfigError(message)
-    regular: NDArray[np.float64] = low + width * np.arange(
-        int(np.floor((high - low) / width + _SLIVER)) + 1
-    )
+    count = int(np.floor((high - low) / width + _SLIVER)) + 1
+    regular = low + width * np.arange(count, dtype=np.float64)
     rest = high - regular[-1]
     if rest < 0.5 * width:
         regular[-1] = high

@@ -26,7 +26,7 @@ from bycatch.search.sample import Sample
 from bycatch.template import get_template
 from bycatch.template.base import Region, TrainingSet
 
-__all__ = ["Scored", "Selection", "score_window", "select"]
+__all__ = ["Scored", "Selection", "score_by_fold", "score_window", "select"]
 
 CHUNK = 100_000
 """Rows that are scored at once: 50 members of 100,000 float32 scores are 20 MB."""
@@ -170,7 +170,7 @@ def _score(
     member_scores: NDArray[np.int64],
     ensemble: ClassifierEnsemble,
 ) -> Scored:
-    score, spread = _by_fold(ensemble, sample.X, folds.fold, member_scores)
+    score, spread = score_by_fold(ensemble, sample.X, folds.fold, member_scores)
     template = np.flatnonzero(training.y == 0)
     row = training.row[template]
     fold = folds.of_rows(training)[template]
@@ -179,7 +179,7 @@ def _score(
     template_score[real] = score[row[real]]
     synthetic = template[~real]
     if synthetic.size:
-        template_score[~real] = _by_fold(
+        template_score[~real] = score_by_fold(
             ensemble, training.X[synthetic], fold[~real], member_scores
         )[0]
     return Scored(
@@ -195,13 +195,28 @@ def _score(
     )
 
 
-def _by_fold(
+def score_by_fold(
     ensemble: ClassifierEnsemble,
     X: NDArray[np.float32],
     fold: NDArray[np.int8],
     member_scores: NDArray[np.int64],
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return mean and standard deviation over the members that score each row's fold."""
+    """Score rows by the members of their fold.
+
+    Parameters
+    ----------
+    ensemble : ClassifierEnsemble
+    X : ndarray of shape (n_rows, n_features)
+    fold : ndarray of shape (n_rows,)
+    member_scores : ndarray of shape (n_members,)
+        The fold that each member scores, see `bycatch.learn.folds.FoldMasks`.
+
+    Returns
+    -------
+    mean, spread : ndarray of shape (n_rows,)
+        Mean and standard deviation of p(1|x) over these members; NaN where a row's fold is not
+        scored.
+    """
     mean = np.full(fold.shape, np.nan, dtype=np.float32)
     spread = np.full(fold.shape, np.nan, dtype=np.float32)
     for k in np.unique(member_scores):

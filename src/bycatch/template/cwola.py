@@ -1,4 +1,4 @@
-"""CWoLa hunting: the sidebands are the template.
+"""Classification without labels (CWoLa), and CWoLa hunting, where the sidebands are the template.
 
 What to use when: the first method to try. It needs neither simulation nor truth nor a density
 model, and one training per window.
@@ -9,7 +9,8 @@ signal: a shift of the jet masses by 10 % of the di-jet mass takes the published
 10.8 to 1.0 (arXiv:2109.00546). The search's sculpting check looks for it. And what both sides
 share with the window is all that may be learned, so a signal that leaks into the sidebands hides.
 
-The general form, classification between any two mixed samples, is `bycatch.template.mixed.Cwola`.
+`CwolaHunting` is what the search uses; `Cwola` is the general form, an estimator that separates
+any two mixed samples.
 
 References
 ----------
@@ -22,15 +23,28 @@ References
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar, Literal, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from bycatch.errors import DataError
+from bycatch.learn import folds
 from bycatch.template._common import assemble, interval, require_events
 from bycatch.template.base import Region, Template, TrainingSet
 
-__all__ = ["CwolaHunting", "balance_sides"]
+__all__ = [
+    "Cwola",
+    "CwolaHunting",
+    "balance_sides",
+    "mixed_ratio",
+    "mixed_samples",
+    "pure_ratio",
+]
+
+PathArgument = str | Path | Sequence[str | Path]
 
 
 class CwolaHunting(Template):
@@ -105,3 +119,247 @@ def balance_sides(
     if low <= 0.0 or high <= 0.0:
         return weight
     return np.asarray(weight * np.where(below, total / (2.0 * low), total / (2.0 * high)))
+
+
+class Cwola:
+    """Classification without labels between two mixed samples of unknown fractions.
+
+    Where two samples mix the same signal and background densities in different fractions, the
+    best classifier between the samples is also the best between signal and background, since the
+    mixed likelihood ratio grows with the pure one (Ref. [1]_). Nothing is said about the
+    fractions, but the closer they are, the more events it takes; at equal fractions there is
+    nothing to learn and the score orders at random.
+
+    Parameters
+    ----------
+    classifier : str
+        Name in `bycatch.learn.CLASSIFIERS`.
+    members : int
+        Classifiers per fold.
+    folds : int
+        Outer folds of the nested k-fold, at least 3.
+    seed : int
+    options : mapping, optional
+        Further keyword arguments of the classifier.
+
+    Attributes
+    ----------
+    scores_ : ndarray of shape (n_events,)
+        Scores of the training events, each by models that have not seen it. Use these, never
+        `score(X)`, for the events of the fit.
+    spread_ : ndarray of shape (n_events,)
+        Standard deviation over the members.
+    fold_ : ndarray of shape (n_events,)
+    ensemble_ : bycatch.learn.base.ClassifierEnsemble
+
+    References
+    ----------
+    .. [1] Metodiev, Nachman, Thaler, "Classification without labels", arXiv:1708.02949.
+    """
+
+    def __init__(
+        self,
+        classifier: str = "trees",
+        members: int = 10,
+        folds: int = 5,
+        seed: int = 1,
+        options: Mapping[str, object] | None = None,
+    ) -> None:
+        self.classifier = classifier
+        self.members = members
+        self.folds = folds
+        self.seed = seed
+        self.options = options
+
+    def fit(self, X: ArrayLike, sample: ArrayLike, weight: ArrayLike | None = None) -> Self:
+        """Learn to tell sample 1 from sample 0.
+
+        Parameters
+        ----------
+        X : array_like of shape (n_events, n_features)
+        sample : array_like of shape (n_events,)
+            1 for the sample with more signal, 0 for the other. Which is which decides the sign of
+            the score.
+        weight : array_like of shape (n_events,), optional
+            Signed weights.
+
+        Returns
+        -------
+        Cwola
+            Itself.
+
+        Raises
+        ------
+        DataError
+            For shapes that do not fit, values that are not finite, other sample numbers than 0
+            and 1, or fewer than 10 events of a sample per fold.
+        """
+        from bycatch.learn import make_classifier  # noqa: PLC0415 - torch and lightgbm are slow
+
+        features, which, w = _checked(X, sample, weight, self.folds)
+        self.fold_ = folds.assign(which.size, self.folds, self.seed, "cwola")
+        masks = folds.nested(self.fold_, self.folds, self.members)
+        self.ensemble_ = make_classifier(
+            self.classifier, masks.scores.size, **dict(self.options or {})
+        )
+        self.ensemble_.fit(
+            features, which, w, train=masks.train, validate=masks.validate, seed=self.seed
+        )
+        self.scores_ = np.empty(which.size, dtype=np.float32)
+        self.spread_ = np.empty(which.size, dtype=np.float32)
+        for k in range(self.folds):
+            here = self.fold_ == k
+            members = np.flatnonzero(masks.scores == k).tolist()
+            predicted = self.ensemble_.predict(features[here], members).astype(np.float64)
+            self.scores_[here] = predicted.mean(axis=0)
+            self.spread_[here] = predicted.std(axis=0)
+        return self
+
+    def score(self, X: ArrayLike) -> NDArray[np.float32]:
+        """Return the mean of p(sample 1 | x) over all members; higher is more anomalous.
+
+        Parameters
+        ----------
+        X : array_like of shape (n_events, n_features)
+            Events that were not in the fit.
+
+        Returns
+        -------
+        ndarray of shape (n_events,)
+        """
+        features = np.asarray(X, dtype=np.float32)
+        predicted = self.ensemble_.predict(features).astype(np.float64)
+        return np.asarray(predicted.mean(axis=0), dtype=np.float32)
+
+
+def mixed_ratio(ratio: ArrayLike, f1: float, f2: float) -> NDArray[np.float64]:
+    """Return the likelihood ratio of two mixed samples from that of signal to background.
+
+    Parameters
+    ----------
+    ratio : array_like
+        L = p(x | signal) / p(x | background).
+    f1, f2 : float
+        Signal fractions of sample 1 and sample 2, in [0, 1].
+
+    Returns
+    -------
+    ndarray
+        (f1 L + 1 - f1) / (f2 L + 1 - f2): it grows with L where f1 > f2.
+
+    References
+    ----------
+    .. [1] Metodiev, Nachman, Thaler, "Classification without labels", arXiv:1708.02949, theorem 1.
+    """
+    pure = np.asarray(ratio, dtype=np.float64)
+    return np.asarray((f1 * pure + 1.0 - f1) / (f2 * pure + 1.0 - f2))
+
+
+def pure_ratio(ratio: ArrayLike, f1: float, f2: float) -> NDArray[np.float64]:
+    """Invert `mixed_ratio`.
+
+    Parameters
+    ----------
+    ratio : array_like
+        Likelihood ratio of the mixed samples.
+    f1, f2 : float
+        Their signal fractions, f1 > f2.
+
+    Returns
+    -------
+    ndarray
+        L = p(x | signal) / p(x | background). Where a mixed ratio lies beyond what the fractions
+        allow (a learned one may), it is 0 or infinite.
+
+    Raises
+    ------
+    ValueError
+        Unless f1 > f2: equal fractions say nothing about L.
+    """
+    if not 0.0 <= f2 < f1 <= 1.0:
+        message = f"The ratio can be inverted for 0 <= f2 < f1 <= 1, not for {f1:g} and {f2:g}."
+        raise ValueError(message)
+    mixed = np.asarray(ratio, dtype=np.float64)
+    above = np.maximum(mixed * (1.0 - f2) - (1.0 - f1), 0.0)
+    below = np.maximum(f1 - mixed * f2, 0.0)
+    return np.asarray(np.divide(above, below, out=np.full(mixed.shape, np.inf), where=below > 0.0))
+
+
+def mixed_samples(
+    path_1: PathArgument,
+    features: Mapping[str, str],
+    where_1: str | None = None,
+    where_2: str | None = None,
+    path_2: PathArgument | None = None,
+) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
+    """Read two mixed samples: two cuts on the same files, or two sets of files.
+
+    Parameters
+    ----------
+    path_1 : str, Path or sequence of them
+        Files of the sample with more signal.
+    features : mapping of str to str
+        Name and expression of each feature.
+    where_1, where_2 : str, optional
+        Cuts that define the samples.
+    path_2 : str, Path or sequence of them, optional
+        Files of the other sample; None: the same files with the other cut.
+
+    Returns
+    -------
+    X : ndarray of shape (n_events, n_features)
+    sample : ndarray of shape (n_events,)
+        1 for the first sample, 0 for the second.
+
+    Raises
+    ------
+    DataError
+        Where a sample is empty, or one set of files comes with the same cut twice.
+    """
+    from bycatch.events import derive  # noqa: PLC0415 - pyarrow and uproot are slow
+
+    if path_2 is None and where_1 == where_2:
+        message = (
+            f"Both samples are the same events (where: {where_1!r}): give two cuts or two files."
+        )
+        raise DataError(message)
+    parts = []
+    for path, where in ((path_1, where_1), (path_1 if path_2 is None else path_2, where_2)):
+        columns = derive(path, features, where=where)
+        part = np.stack([columns[name] for name in features], axis=1).astype(np.float32)
+        if part.shape[0] == 0:
+            message = f"No event of {path} passes {where!r}: loosen the cut."
+            raise DataError(message)
+        parts.append(part)
+    sample = np.repeat(np.array([1, 0], dtype=np.int8), [part.shape[0] for part in parts])
+    return np.concatenate(parts), sample
+
+
+def _checked(
+    X: ArrayLike, sample: ArrayLike, weight: ArrayLike | None, n_folds: int
+) -> tuple[NDArray[np.float32], NDArray[np.int8], NDArray[np.float64]]:
+    """Return the arguments of a fit as arrays, or say what is wrong with them."""
+    features = np.asarray(X, dtype=np.float32)
+    which = np.asarray(sample)
+    w = np.ones(which.shape) if weight is None else np.asarray(weight, dtype=np.float64)
+    if features.ndim != 2 or which.shape != features.shape[:1] or w.shape != which.shape:
+        message = (
+            f"X has shape {features.shape}, sample {which.shape} and weight {w.shape}, but they "
+            "must be (n_events, n_features), (n_events,) and (n_events,)."
+        )
+        raise DataError(message)
+    if not (np.isfinite(features).all() and np.isfinite(w).all()):
+        message = "X or weight holds NaN or infinite values: drop or replace those events first."
+        raise DataError(message)
+    if not np.isin(which, (0, 1)).all():
+        message = f"'sample' must be 0 or 1, but it holds {np.unique(which)[:5].tolist()}."
+        raise DataError(message)
+    for value in (0, 1):
+        count = int(np.count_nonzero(which == value))
+        if count < 10 * n_folds:
+            message = (
+                f"Sample {value} has {count} events, but {n_folds} folds need at least "
+                f"{10 * n_folds}: use more events or fewer folds."
+            )
+            raise DataError(message)
+    return features, which.astype(np.int8), w
