@@ -1,0 +1,71 @@
+"""The command `bycatch`: finds its verbs, and turns errors into one sentence."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Any
+
+import click
+
+from bycatch import __version__
+from bycatch.errors import BycatchError
+
+__all__ = ["main"]
+
+_VERBS = {
+    "search": "Search for a resonance of unknown mass and decay.",
+    "hunt": "Hunt for a bump in one spectrum, without learning.",
+    "validate": "Measure how well a search is calibrated.",
+    "demo": "Run a whole search on the embedded sample.",
+    "cite": "Print BibTeX of the methods that a run used.",
+}
+"""Verbs and what they do; each is loaded from its file when it is called, not before."""
+
+
+class _Verbs(click.Group):
+    """A group that loads a verb's file on first use, and reports errors that users can act on."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """List the verbs."""
+        return list(_VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Load a verb."""
+        if cmd_name not in _VERBS:
+            return None
+        module = importlib.import_module(f"bycatch.cli.{cmd_name}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Write the list of verbs without loading them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_VERBS.items()))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a verb; an error that a user can act on is one sentence and exit code 2."""
+        try:
+            return super().invoke(ctx)
+        except BycatchError as error:
+            click.echo(f"bycatch: {error}", err=True)
+            sys.exit(2)
+        except KeyboardInterrupt:
+            click.echo("bycatch: interrupted; run the same command again to continue.", err=True)
+            sys.exit(130)
+
+
+@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "--version", prog_name="bycatch")
+def main() -> None:
+    r"""Find new physics in collider data without being told what to look for.
+
+    \b
+    Example:
+      bycatch demo                 a whole search on the embedded sample
+      bycatch search search.yaml   a search on your own file
+    """
+    # Small fits run several times faster with one thread; libraries read these when they load.
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(variable, "1")

@@ -1,0 +1,216 @@
+"""Whom to cite: BibTeX of everything that a run can use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from bycatch.errors import ConfigError, nearest
+
+__all__ = ["CITATIONS", "bibtex"]
+
+
+def _paper(key: str, authors: str, title: str, year: int, arxiv: str, journal: str = "") -> str:
+    lines = [
+        f"  author = {{{authors}}}",
+        f"  title = {{{{{title}}}}}",
+        f"  year = {{{year}}}",
+        f"  eprint = {{{arxiv}}}",
+        "  archivePrefix = {arXiv}",
+    ]
+    if journal:
+        lines.append(f"  note = {{{journal}}}")
+    return f"@article{{{key},\n" + ",\n".join(lines) + ",\n}"
+
+
+def _work(key: str, kind: str, **fields: str) -> str:
+    lines = ",\n".join(f"  {name} = {{{text}}}" for name, text in fields.items())
+    return f"@{kind}{{{key},\n{lines},\n}}"
+
+
+def _entries() -> dict[str, str]:
+    return _papers() | _software()
+
+
+def _papers() -> dict[str, str]:
+    papers = {
+        "cwola": (
+            "Metodiev, Eric M. and Nachman, Benjamin and Thaler, Jesse",
+            "Classification without labels: Learning from mixed samples in high energy physics",
+            2017,
+            "1708.02949",
+            "JHEP 10 (2017) 174",
+        ),
+        "cwola-hunting": (
+            "Collins, Jack H. and Howe, Kiel and Nachman, Benjamin",
+            "Anomaly Detection for Resonant New Physics with Machine Learning",
+            2018,
+            "1805.02664",
+            "Phys. Rev. Lett. 121 (2018) 241803",
+        ),
+        "cwola-hunting-extended": (
+            "Collins, Jack H. and Howe, Kiel and Nachman, Benjamin",
+            "Extending the search for new resonances with machine learning",
+            2019,
+            "1902.02634",
+            "Phys. Rev. D 99 (2019) 014038",
+        ),
+        "lhco": (
+            "Kasieczka, Gregor and others",
+            "The LHC Olympics 2020: A Community Challenge for Anomaly Detection in High Energy "
+            "Physics",
+            2021,
+            "2101.08320",
+            "Rept. Prog. Phys. 84 (2021) 124201",
+        ),
+        "cathode": (
+            "Hallin, Anna and others",
+            "Classifying Anomalies THrough Outer Density Estimation (CATHODE)",
+            2021,
+            "2109.00546",
+            "Phys. Rev. D 106 (2022) 055006",
+        ),
+        "look-everywhere": (
+            "Hein, Marie and others",
+            "Look-everywhere effects in anomaly detection",
+            2025,
+            "2512.13787",
+            "",
+        ),
+        "bumphunter": (
+            "Choudalakis, Georgios",
+            "On hypothesis testing, trials factor, hypertests and the BumpHunter",
+            2011,
+            "1101.0390",
+            "",
+        ),
+        "asymptotics": (
+            "Cowan, Glen and Cranmer, Kyle and Gross, Eilam and Vitells, Ofer",
+            "Asymptotic formulae for likelihood-based tests of new physics",
+            2010,
+            "1007.1727",
+            "Eur. Phys. J. C 71 (2011) 1554",
+        ),
+        "gross-vitells": (
+            "Gross, Eilam and Vitells, Ofer",
+            "Trial factors for the look elsewhere effect in high energy physics",
+            2010,
+            "1005.1891",
+            "Eur. Phys. J. C 70 (2010) 525",
+        ),
+        "atlas-dijet": (
+            "{ATLAS Collaboration}",
+            "Dijet resonance search with weak supervision using sqrt(s) = 13 TeV pp collisions in "
+            "the ATLAS detector",
+            2020,
+            "2005.02983",
+            "Phys. Rev. Lett. 125 (2020) 131801",
+        ),
+        "cms-dijet": (
+            "{CMS Collaboration}",
+            "Search for high mass dijet resonances with a new background prediction method in "
+            "proton-proton collisions at sqrt(s) = 13 TeV",
+            2019,
+            "1911.03947",
+            "JHEP 05 (2020) 033",
+        ),
+        "pythia": (
+            "Bierlich, Christian and others",
+            "A comprehensive guide to the physics and usage of PYTHIA 8.3",
+            2022,
+            "2203.11601",
+            "SciPost Phys. Codebases 8 (2022)",
+        ),
+    }
+    return {key: _paper(key, *fields) for key, fields in papers.items()}
+
+
+def _software() -> dict[str, str]:
+    return {
+        "clopper-pearson": _work(
+            "clopper-pearson",
+            "article",
+            author="Clopper, C. J. and Pearson, E. S.",
+            title="The use of confidence or fiducial limits illustrated in the case of the binomial",
+            journal="Biometrika",
+            volume="26",
+            pages="404--413",
+            year="1934",
+        ),
+        "kish": _work(
+            "kish",
+            "book",
+            author="Kish, Leslie",
+            title="Survey Sampling",
+            publisher="Wiley",
+            year="1965",
+        ),
+        "lightgbm": _work(
+            "lightgbm",
+            "inproceedings",
+            author="Ke, Guolin and others",
+            title="LightGBM: A Highly Efficient Gradient Boosting Decision Tree",
+            booktitle="Advances in Neural Information Processing Systems 30",
+            year="2017",
+        ),
+        "scikit-learn": _work(
+            "scikit-learn",
+            "article",
+            author="Pedregosa, Fabian and others",
+            title="Scikit-learn: Machine Learning in Python",
+            journal="Journal of Machine Learning Research",
+            volume="12",
+            pages="2825--2830",
+            year="2011",
+            eprint="1201.0490",
+        ),
+        "pytorch": _work(
+            "pytorch",
+            "inproceedings",
+            author="Paszke, Adam and others",
+            title="PyTorch: An Imperative Style, High-Performance Deep Learning Library",
+            booktitle="Advances in Neural Information Processing Systems 32",
+            year="2019",
+            eprint="1912.01703",
+        ),
+        "bycatch": _work(
+            "bycatch",
+            "misc",
+            author="{The bycatch developers}",
+            title="bycatch: model-agnostic searches for new physics",
+            year="2026",
+        ),
+    }
+
+
+CITATIONS: dict[str, str] = _entries()
+"""BibTeX by key."""
+
+
+def bibtex(keys: Iterable[str]) -> str:
+    """Return the BibTeX entries of `keys`, each once, in their order.
+
+    Parameters
+    ----------
+    keys : iterable of str
+        Keys of `CITATIONS`.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    ConfigError
+        Where a key does not exist.
+
+    Examples
+    --------
+    >>> print(bibtex(["bumphunter"]).splitlines()[0])
+    @article{bumphunter,
+    """
+    chosen = list(dict.fromkeys(keys))
+    for key in chosen:
+        if key not in CITATIONS:
+            message = f"There is no citation {key!r}; the nearest are {nearest(key, CITATIONS)}."
+            raise ConfigError(message)
+    return "\n\n".join(CITATIONS[key] for key in chosen)
