@@ -15,7 +15,7 @@ __all__ = ["cite"]
 @click.command()
 @click.argument("run_folder", type=click.Path(path_type=Path), required=False)
 def cite(run_folder: Path | None) -> None:
-    r"""Print BibTeX of the methods that the run in RUN_FOLDER used; of all without RUN_FOLDER.
+    """Print BibTeX of the methods that the run in RUN_FOLDER used; of all without RUN_FOLDER.
 
     \b
     Example:

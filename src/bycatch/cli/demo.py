@@ -20,7 +20,7 @@ __all__ = ["demo"]
 def demo(
     output: Path | None, seed: int, workers: int | None, *, no_signal: bool, quiet: bool
 ) -> None:
-    r"""Search simulated di-jet events for an injected W' -> XY, in a scan with two methods.
+    """Search simulated di-jet events for an injected W' -> XY, in a scan with two methods.
 
     \b
     Example:

@@ -59,7 +59,7 @@ class _Verbs(click.Group):
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, "--version", prog_name="bycatch")
 def main() -> None:
-    r"""Find new physics in collider data without being told what to look for.
+    """Find new physics in collider data without being told what to look for.
 
     \b
     Example:

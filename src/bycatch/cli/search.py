@@ -20,7 +20,7 @@ __all__ = ["search"]
 def search(
     config: Path, output: Path | None, workers: int | None, *, quiet: bool, dry_run: bool
 ) -> None:
-    r"""Search for a resonance of unknown mass and decay, as CONFIG (a YAML file) describes.
+    """Search for a resonance of unknown mass and decay, as CONFIG (a YAML file) describes.
 
     A run that was interrupted continues when the same command is given again.
 

@@ -32,7 +32,7 @@ def validate(
     *,
     quiet: bool,
 ) -> None:
-    r"""Repeat the search of CONFIG on signal-free pseudo-data, and measure its p-values.
+    """Repeat the search of CONFIG on signal-free pseudo-data, and measure its p-values.
 
     The run folder can be named in a configuration (`validation: path/to/run`); the search then
     applies the measured correction and says down to which p it was shown.

@@ -56,8 +56,7 @@ def _papers() -> dict[str, str]:
         ),
         "lhco": (
             "Kasieczka, Gregor and others",
-            "The LHC Olympics 2020: A Community Challenge for Anomaly Detection in High Energy "
-            "Physics",
+            "The LHC Olympics 2020: A Community Challenge for Anomaly Detection in HEP",
             2021,
             "2101.08320",
             "Rept. Prog. Phys. 84 (2021) 124201",
@@ -70,8 +69,8 @@ def _papers() -> dict[str, str]:
             "Phys. Rev. D 106 (2022) 055006",
         ),
         "look-everywhere": (
-            "Hein, Marie and others",
-            "Look-everywhere effects in anomaly detection",
+            "Hein, Marie and Nachman, Benjamin and Shih, David",
+            "Look everywhere effects in anomaly detection",
             2025,
             "2512.13787",
             "",
@@ -99,16 +98,14 @@ def _papers() -> dict[str, str]:
         ),
         "atlas-dijet": (
             "{ATLAS Collaboration}",
-            "Dijet resonance search with weak supervision using sqrt(s) = 13 TeV pp collisions in "
-            "the ATLAS detector",
+            "Dijet resonance search with weak supervision using 13 TeV pp collisions in ATLAS",
             2020,
             "2005.02983",
             "Phys. Rev. Lett. 125 (2020) 131801",
         ),
         "cms-dijet": (
             "{CMS Collaboration}",
-            "Search for high mass dijet resonances with a new background prediction method in "
-            "proton-proton collisions at sqrt(s) = 13 TeV",
+            "Search for high mass dijet resonances with a new background prediction method",
             2019,
             "1911.03947",
             "JHEP 05 (2020) 033",
@@ -130,7 +127,7 @@ def _software() -> dict[str, str]:
             "clopper-pearson",
             "article",
             author="Clopper, C. J. and Pearson, E. S.",
-            title="The use of confidence or fiducial limits illustrated in the case of the binomial",
+            title="The use of confidence or fiducial limits illustrated for the binomial",
             journal="Biometrika",
             volume="26",
             pages="404--413",
