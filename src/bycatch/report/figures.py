@@ -1,0 +1,246 @@
+"""Which figures a search's page shows, what they say, and their files."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from bycatch.report.html import Embedded, publish
+from bycatch.report.numbers import SIGMA, interval, p_value, percent, z_value
+from bycatch.report.plots.curves import plot_curves
+from bycatch.report.plots.features import plot_features
+from bycatch.report.plots.pvalue_scan import global_line, plot_pvalue_scan
+from bycatch.report.plots.roc import plot_roc
+from bycatch.report.plots.spectrum import plot_spectra, plot_spectrum
+from bycatch.report.plots.toys import plot_toys
+from bycatch.report.words import resonance_name
+from bycatch.search.result import FeatureComparison, Look, SearchResult, Spectrum
+
+__all__ = ["Figures"]
+
+PHONE = 6.0
+"""Figures narrower than this (inches) are drawn for a phone."""
+MOST_PANELS = 24
+
+
+def _panels(result: SearchResult) -> list[Spectrum]:
+    """Return the spectra of the best window, method by method, loosest selection first."""
+    order = list(dict.fromkeys(look.method for look in result.looks))
+    here = [
+        spectrum
+        for spectrum in result.spectra
+        if spectrum.window == result.best.window and spectrum.method in order
+    ]
+    return sorted(here, key=lambda item: (order.index(item.method), -item.working_point))
+
+
+def _local(look: Look | None) -> str:
+    if look is None or look.local_p is None:
+        return "no number"
+    return f"local p = {p_value(look.local_p, look.local_z)} ({z_value(look.local_z)}$\\sigma$)"
+
+
+def _look_of(spectrum: Spectrum, looks: Sequence[Look]) -> Look | None:
+    key = (spectrum.method, spectrum.window, spectrum.working_point)
+    return next((x for x in looks if (x.method, x.window, x.working_point) == key), None)
+
+
+class Figures:
+    """The figures of one result, written under `folder` and embedded.
+
+    Parameters
+    ----------
+    result : SearchResult
+    folder : Path
+
+    Attributes
+    ----------
+    best, inclusive, looks, scan, toys, features, curves, evaluation : Embedded or None
+        None where the result holds nothing to draw.
+    """
+
+    def __init__(self, result: SearchResult, folder: Path) -> None:
+        self._result = result
+        self._folder = folder
+        self._name = resonance_name(result)
+        data = result.config.get("data")
+        self._weighted = bool(isinstance(data, dict) and data.get("weight"))
+        self.best = self._best()
+        self.inclusive = self._inclusive()
+        self.looks = self._looks()
+        self.scan = self._scan()
+        self.toys = self._toys()
+        self.features = self._features()
+        self.curves = self._curves()
+        self.evaluation = self._evaluation()
+
+    def _best(self) -> Embedded | None:
+        best = self._result.best
+        mine = [x for x in _panels(self._result) if _look_of(x, [best]) is best]
+        if not mine:
+            return None
+        title = f"{best.method}, background efficiency {percent(best.working_point)}"
+        return publish(
+            lambda width: plot_spectrum(
+                mine[0], self._name, title, weighted=self._weighted, width=width
+            ),
+            self._folder,
+            "spectrum_best",
+            f"Selected spectrum of the best look with background fit and the window "
+            f"{interval(best.window)}",
+            "Points: selected events with 68.3 % Poisson intervals (empty bins are not drawn). "
+            "Line and band: background fitted outside of the shaded window and extrapolated into "
+            "it, with its standard error. Pull: signed root of the Poisson deviance of the bin "
+            "from the line, without the fit's error; the dotted lines stand at ±2.",
+        )
+
+    def _inclusive(self) -> Embedded | None:
+        found = [x for x in self._result.spectra if x.method == "inclusive"]
+        if not found:
+            return None
+        return publish(
+            lambda width: plot_spectrum(
+                found[0],
+                self._name,
+                "before any selection",
+                weighted=self._weighted,
+                width=width,
+                height=3.9,
+            ),
+            self._folder,
+            "spectrum_inclusive",
+            "Spectrum of all searched events with background fit",
+            "All searched events in the fit range, before any selection, with the same kind of "
+            "fit. What appears above and not here was found by the selection.",
+        )
+
+    def _looks(self) -> Embedded | None:
+        panels = _panels(self._result)[:MOST_PANELS]
+        if len(panels) < 2:
+            return None
+        notes = [_local(_look_of(x, self._result.looks)) for x in panels]
+        points = len({x.working_point for x in panels})
+
+        def draw(width: float) -> Figure:
+            columns = min(3, points) if points > 1 else 2
+            return plot_spectra(
+                panels,
+                self._name,
+                notes,
+                columns=columns if width > PHONE else min(2, columns),
+                weighted=self._weighted,
+                width=width,
+            )
+
+        return publish(
+            draw,
+            self._folder,
+            "spectra_best_window",
+            f"Selected spectra of all looks in the window {interval(self._result.best.window)}",
+            "Every method and working point in the same window; points, line, band and shading as "
+            "above. The percentage is the background efficiency of the selection.",
+        )
+
+    def _scan(self) -> Embedded | None:
+        looks = [x for x in self._result.looks if x.local_z is not None]
+        if not looks:
+            return None
+        toys = self._result.toy_maxima
+        missing = [k for k in (1, 2, 3) if global_line(toys, k) is None]
+        lines = (
+            f"Dashed lines: the local p that is worth 1, 2 and 3 {SIGMA} globally, read "
+            "from the largest excess in each toy."
+        )
+        if not toys:
+            lines = "No toys were run, so there are no global lines."
+        elif missing:
+            names = " and ".join(f"{k}{SIGMA}" for k in missing)
+            lines += f" {len(toys):,} toys are too few to show the line at {names}."
+        return publish(
+            lambda width: plot_pvalue_scan(self._result.looks, toys, self._name, width=width),
+            self._folder,
+            "pvalue_scan",
+            "Local p-values against mass for each method and working point",
+            f"One marker per look at the centre of its window, the horizontal bar being the "
+            f"window; methods stand side by side. Dotted lines: local significances. {lines}",
+        )
+
+    def _toys(self) -> Embedded | None:
+        if not any(math.isfinite(z) for z in self._result.toy_maxima):
+            return None
+        return publish(
+            lambda width: plot_toys(
+                self._result.toy_maxima, self._result.best.local_z, width=width
+            ),
+            self._folder,
+            "toys",
+            "Distribution of the largest local significance per toy and the observed one",
+            "Each toy is a data set without signal that went through the same fits at all looks; "
+            "its largest local significance enters once. Global p is the fraction of toys beyond "
+            f"the observed line. Dashed: what is worth 1, 2 and 3 {SIGMA} globally, as far as the "
+            "number of toys can show them.",
+        )
+
+    def _chosen_features(self) -> list[FeatureComparison]:
+        best = self._result.best
+        here = [
+            item
+            for item in self._result.features
+            if item.method == best.method and item.window == best.window
+        ]
+        exact = [item for item in here if item.working_point == best.working_point]
+        if exact or not here:
+            return exact
+        nearest = min(
+            {item.working_point for item in here},
+            key=lambda point: abs(math.log(point / best.working_point)),
+        )
+        return [item for item in here if item.working_point == nearest]
+
+    def _features(self) -> Embedded | None:
+        chosen = self._chosen_features()[:MOST_PANELS]
+        if not chosen:
+            return None
+        first = chosen[0]
+        return publish(
+            lambda width: plot_features(chosen, columns=2 if width > PHONE else 1, width=width),
+            self._folder,
+            "features",
+            "Features of the selected events beside the background",
+            f"Events in the window {interval(first.window)} that {first.method} selects at a "
+            f"background efficiency of {percent(first.working_point)}, beside the background "
+            "reference of the same window; both have unit area. Separation runs from 0 (the "
+            "same) to 1 (no overlap).",
+        )
+
+    def _curves(self) -> Embedded | None:
+        curves = [x for x in self._result.curves if x.window == self._result.best.window]
+        if not curves:
+            return None
+        return publish(
+            lambda width: plot_curves(curves, columns=2 if width > PHONE else 1, width=width),
+            self._folder,
+            "curves",
+            "Training and validation loss of each method",
+            "Median over all members and folds. Green ticks mark where a member's kept state was "
+            "reached. With little or no signal the best validation loss lies close to the dotted "
+            "line; a training loss that falls while the validation loss rises is overtraining, "
+            "which the kept state avoids.",
+        )
+
+    def _evaluation(self) -> Embedded | None:
+        window = self._result.best.window
+        chosen = [x for x in self._result.evaluation if x.window == window and x.roc]
+        if not chosen:
+            return None
+        return publish(
+            lambda width: plot_roc(chosen, width=width),
+            self._folder,
+            "evaluation",
+            "Background rejection and significance improvement against signal efficiency",
+            f"Events of the window {interval(window)} only. Points whose background efficiency "
+            "is not known to 20 % are not drawn.",
+        )

@@ -1,0 +1,137 @@
+"""Helpers of all HTML pages: templates, embedded figures, numbers as text.
+
+A page is one file: its figures are data URIs and its style is inline. Each figure is embedded
+twice, drawn for a desktop and drawn for a phone, so that its text is readable on both.
+"""
+
+from __future__ import annotations
+
+import base64
+import importlib.metadata
+import platform
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import jinja2
+from matplotlib.figure import Figure
+
+from bycatch.report import numbers
+from bycatch.report.style import NARROW, WIDE, figure_bytes
+from bycatch.tasks import atomic_write
+
+__all__ = ["Embedded", "embed", "environment", "publish", "render", "versions"]
+
+SVG_LIMIT: Final = 180_000
+"""Larger drawings are embedded as PNG; keeps a page of a dozen figures below 5 MB."""
+PACKAGES: Final = ("bycatch", "numpy", "scipy", "torch", "lightgbm", "scikit-learn", "matplotlib")
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """A figure inside a page.
+
+    Attributes
+    ----------
+    name : str
+        Of its files, without suffix.
+    alt : str
+        What it shows, for people who cannot see it.
+    caption : str
+        What its lines and bands are.
+    wide, narrow : str
+        Data URIs for a desktop and for a phone.
+    files : tuple of str
+        Paths of PDF and PNG relative to the page; empty where none were written.
+    """
+
+    name: str
+    alt: str
+    caption: str
+    wide: str
+    narrow: str
+    files: tuple[str, ...] = ()
+
+
+@cache
+def environment() -> jinja2.Environment:
+    """Return the template environment: autoescape on, an undefined name is an error."""
+    env = jinja2.Environment(
+        loader=jinja2.PackageLoader("bycatch.report", "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    for name in numbers.__all__:
+        env.filters[name] = getattr(numbers, name)
+    return env
+
+
+def render(template: str, **context: Any) -> str:
+    """Return the page that `template` (a file in ``report/templates``) makes of `context`."""
+    return environment().get_template(template).render(**context)
+
+
+def data_uri(figure: Figure) -> str:
+    """Return `figure` as a data URI: SVG, or PNG where the drawing is large."""
+    content, kind = figure_bytes(figure, "svg"), "svg+xml"
+    if len(content) > SVG_LIMIT:
+        content, kind = figure_bytes(figure, "png"), "png"
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"
+
+
+def embed(draw: Callable[[float], Figure], name: str, alt: str, caption: str = "") -> Embedded:
+    """Embed a figure without writing it anywhere else.
+
+    Parameters
+    ----------
+    draw : callable
+        Takes a width in inches and returns the figure.
+    name, alt, caption : str
+        See `Embedded`.
+    """
+    return Embedded(name, alt, caption, data_uri(draw(WIDE)), data_uri(draw(NARROW)))
+
+
+def publish(
+    draw: Callable[[float], Figure], folder: Path, name: str, alt: str, caption: str = ""
+) -> Embedded:
+    """Embed a figure and write it as ``figures/NAME.pdf`` and ``.png`` under `folder`.
+
+    Raises
+    ------
+    StorageError
+        Where a file cannot be written.
+    """
+    wide = draw(WIDE)
+    files = []
+    for kind in ("pdf", "png"):
+        path = Path("figures") / f"{name}.{kind}"
+        atomic_write(folder / path, figure_bytes(wide, kind, dpi=200))
+        files.append(path.as_posix())
+    return Embedded(name, alt, caption, data_uri(wide), data_uri(draw(NARROW)), tuple(files))
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that a number can depend on."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def jsonable(value: Any) -> Any:
+    """Return `value` as plain JSON types: tuples become lists, NaN and infinities become null."""
+    if isinstance(value, Mapping):
+        return {str(key): jsonable(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [jsonable(item) for item in value]
+    if isinstance(value, float):
+        return value if value - value == 0.0 else None
+    return value

@@ -1,0 +1,187 @@
+"""The page of a search: one self-contained HTML file, its figures and its numbers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bycatch.report import html, words
+from bycatch.report.citations import CITATIONS, bibtex
+from bycatch.report.figures import Figures
+from bycatch.report.plots.features import ranked
+from bycatch.search.result import FeatureComparison, Look, SearchResult
+from bycatch.tasks import atomic_write
+
+__all__ = ["write_report"]
+
+LONG_TABLE = 60
+TOP_EVENTS = 10
+
+
+def _as_json(items: Sequence[Any]) -> list[Any]:
+    return [html.jsonable(vars(item)) for item in items]
+
+
+def _write_json(path: Path, value: Any) -> None:
+    text = json.dumps(html.jsonable(value), indent=1, allow_nan=False)
+    atomic_write(path, (text + "\n").encode())
+
+
+def _write_numbers(result: SearchResult, folder: Path) -> None:
+    _write_json(folder / "spectra.json", _as_json(result.spectra))
+    _write_json(folder / "features.json", _as_json(result.features))
+    _write_json(folder / "curves.json", _as_json(result.curves))
+    toys = {
+        "observed": result.best.local_z,
+        "maxima": list(result.toy_maxima),
+        "n_toys": result.n_toys,
+        "global_p": result.global_p,
+        "global_p_interval": result.global_p_interval,
+    }
+    _write_json(folder / "toys.json", toys)
+
+
+def _ranking(features: Sequence[FeatureComparison], best: Look) -> dict[str, Any]:
+    """Return separations of the best window at the best working point: feature x method."""
+    here = [
+        item
+        for item in features
+        if item.window == best.window and item.working_point == best.working_point
+    ]
+    methods = sorted({item.method for item in here}, key=lambda name: (name != best.method, name))
+    order = list(dict.fromkeys(item.feature for item in ranked(here)))
+    if any(item.method == best.method for item in here):
+        first = [item.feature for item in ranked(here) if item.method == best.method]
+        order = [*first, *(name for name in order if name not in first)]
+    table = {(item.feature, item.method): item.separation for item in here}
+    rows = [(name, [table.get((name, method)) for method in methods]) for name in order]
+    return {"methods": methods, "rows": rows}
+
+
+def _settings(config: Mapping[str, Any]) -> str:
+    return yaml.safe_dump(
+        html.jsonable(config), sort_keys=False, allow_unicode=True, default_flow_style=None
+    )
+
+
+@dataclass(frozen=True)
+class Beyond:
+    """A global p-value that is extrapolated."""
+
+    name: str
+    p: float
+    interval: Sequence[float] | None
+    message: str
+
+
+_EXTRAPOLATIONS = {
+    "bonferroni": ("Bonferroni", "Upper bound: number of looks times the smallest local p."),
+    "tail": ("fitted tail", "Exponential tail fitted to the toys' maxima."),
+    "gross_vitells": ("Gross and Vitells", "Mean number of upcrossings of a mass scan."),
+}
+
+
+def _beyond(result: SearchResult) -> list[Beyond]:
+    found = []
+    for key, value in result.extrapolation.items():
+        fields = value if isinstance(value, Mapping) else {"p": value}
+        p = fields.get("p", fields.get("global_p"))
+        if not isinstance(p, (int, float)) or isinstance(p, bool):
+            continue
+        name, meaning = _EXTRAPOLATIONS.get(
+            key.replace("-", "_"), (key.replace("_", " "), "Extrapolation.")
+        )
+        message = str(fields.get("message") or meaning)
+        found.append(Beyond(name, float(p), fields.get("interval"), message))
+    return found
+
+
+_LISTS = {
+    "selected.parquet": "the selected events of the best look with their features",
+    "scores.parquet": "the score of every event, one column per method and window",
+}
+
+
+def _top_events(folder: Path) -> list[dict[str, Any]]:
+    """Return the first rows of the list of selected events, if the run wrote one."""
+    path = folder / "selected.parquet"
+    if not path.exists():
+        return []
+    import pyarrow.parquet as pq  # noqa: PLC0415 (only where there is a list)
+
+    rows: list[dict[str, Any]] = pq.read_table(path).slice(0, TOP_EVENTS).to_pylist()
+    return rows
+
+
+def _citations(result: SearchResult) -> list[str]:
+    return [
+        bibtex([key]) if key in CITATIONS else f"% {key}: bycatch holds no entry for this key"
+        for key in result.citations
+    ]
+
+
+def write_report(
+    result: SearchResult,
+    folder: Path,
+    *,
+    versions: Mapping[str, str] | None = None,
+    command: str = "bycatch search config.yaml",
+    top_events: Sequence[Mapping[str, float]] | None = None,
+) -> Path:
+    """Write ``report.html`` with figures and numbers beside it.
+
+    Parameters
+    ----------
+    result : SearchResult
+    folder : Path
+        Gets ``report.html``, ``figures/*.pdf`` and ``*.png``, ``spectra.json``, ``features.json``,
+        ``curves.json`` and ``toys.json``. Equal results give equal bytes.
+    versions : mapping, optional
+        Versions of Python and packages to print; by default those that are installed.
+    command : str
+        The command that repeats the search from inside `folder`.
+    top_events : sequence of mapping, optional
+        The most anomalous events to list, one mapping of column name to value each; by default
+        the first rows of ``selected.parquet`` in `folder`.
+
+    Returns
+    -------
+    Path
+        Of the page: one self-contained file of at most 5 MB.
+
+    Raises
+    ------
+    StorageError
+        Where a file cannot be written; an earlier report stays whole.
+    """
+    folder = Path(folder)
+    _write_numbers(result, folder)
+    best = result.best
+    page = html.render(
+        "search.html.j2",
+        result=result,
+        best=best,
+        resonance=words.resonance_name(result),
+        answer=words.answer(result),
+        warnings=words.warnings_of(result),
+        toys_beyond=words.toys_beyond(result) if result.n_toys else None,
+        figures=Figures(result, folder),
+        ranking=_ranking(result.features, best),
+        beyond=_beyond(result),
+        others=[look for look in result.looks if look.window != best.window],
+        long_table=len(result.looks) > LONG_TABLE,
+        lists=[(name, text) for name, text in _LISTS.items() if (folder / name).exists()],
+        top_events=_top_events(folder) if top_events is None else list(top_events),
+        settings=_settings(result.config),
+        versions=dict(versions) if versions is not None else html.versions(),
+        command=command,
+        citations=_citations(result),
+    )
+    path = folder / "report.html"
+    atomic_write(path, page.encode())
+    return path

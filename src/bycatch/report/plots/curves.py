@@ -1,0 +1,70 @@
+"""Learning curves: how long training went on, and whether it learned the training rows by heart."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from bycatch.report.style import MUTED, PALETTE, WIDE, new_figure, plain, styled
+from bycatch.search.result import LearningCurve
+
+__all__ = ["plot_curves"]
+
+
+def _panel(axes: Axes, curve: LearningCurve, first: bool) -> None:
+    train = np.asarray(curve.train_loss, dtype=float)
+    validation = np.asarray(curve.validation_loss, dtype=float)
+    axes.plot(np.arange(1, train.size + 1), train, color=PALETTE[0], label="training")
+    axes.plot(np.arange(1, validation.size + 1), validation, color=PALETTE[1], label="validation")
+    axes.axhline(math.log(2), color=MUTED, lw=0.8, ls=":", label="ln 2: no discrimination")
+    if curve.best:
+        best = np.asarray(curve.best, dtype=float) + 1
+        axes.plot(
+            best,
+            np.full(best.size, 0.03),
+            "|",
+            color=PALETTE[2],
+            ms=9,
+            transform=axes.get_xaxis_transform(),
+            label="kept state of a member",
+        )
+    longest = max(train.size, validation.size, 2)
+    axes.set_xlim(1, longest)
+    axes.margins(y=0.15)
+    axes.set_title(plain(curve.method, 40), fontsize=9)
+    axes.set_xlabel("epoch or tree")
+    if first:
+        axes.set_ylabel("cross-entropy / nat")
+
+
+@styled
+def plot_curves(
+    curves: Sequence[LearningCurve], *, columns: int = 2, width: float = WIDE
+) -> Figure:
+    """Draw the median training and validation loss of each method.
+
+    Parameters
+    ----------
+    curves : sequence of LearningCurve
+        One per method, in one window.
+    columns : int
+    width : float
+        In inches.
+    """
+    columns = max(1, min(columns, len(curves)))
+    rows = max(1, -(-len(curves) // columns))
+    figure = new_figure(width, 2.5 * rows + 0.5)
+    panels = figure.subplots(rows, columns, squeeze=False)
+    for i, axes in enumerate(panels.flat):
+        if i < len(curves):
+            _panel(axes, curves[i], i % columns == 0)
+        else:
+            axes.set_visible(False)
+    handles, labels = panels[0, 0].get_legend_handles_labels()
+    if handles:
+        figure.legend(handles, labels, loc="outside upper left", ncols=4 if width > 6 else 2)
+    return figure

@@ -1,0 +1,144 @@
+"""How all figures look: fonts, colours, and saving them with reproducible bytes.
+
+The style starts from mplhep's ATLAS style and is applied locally (`styled`): importing or calling
+bycatch never changes the rcParams of a user's notebook.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final, Literal, ParamSpec, TypeVar, cast
+
+import matplotlib as mpl
+import mplhep
+from matplotlib import font_manager
+from matplotlib.figure import Figure
+
+__all__ = [
+    "BAND",
+    "FAIL",
+    "INK",
+    "MUTED",
+    "NARROW",
+    "PALETTE",
+    "SIGNAL",
+    "TEMPLATE",
+    "WIDE",
+    "colours",
+    "figure_bytes",
+    "new_figure",
+    "plain",
+    "style",
+    "styled",
+]
+
+WIDE: Final = 8.6
+"""Width of a figure on a desktop page and on paper, in inches."""
+NARROW: Final = 3.9
+"""Width of the same figure on a phone, in inches."""
+
+PALETTE: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
+"""Okabe and Ito's colours, distinguishable with every common colour blindness."""
+INK: Final = "#1b2430"
+MUTED: Final = "#66707f"
+BAND: Final = "#9ec5e3"
+SIGNAL: Final = "#fbe3b5"
+FAIL: Final = "#b3401a"
+TEMPLATE: Final = "#c9d1da"
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def _families() -> list[str]:
+    known = {entry.name for entry in font_manager.fontManager.ttflist}
+    wanted = ("TeX Gyre Heros", "DejaVu Sans")  # the second one fills glyphs that the first lacks
+    return [name for name in wanted if name in known] or ["DejaVu Sans"]
+
+
+def style() -> dict[str, Any]:
+    """Return the rcParams of bycatch's figures."""
+    ours = dict(mplhep.style.ATLAS)
+    ours = {key: value for key, value in ours.items() if not key.startswith(("font.", "mathtext."))}
+    sizes = {"font.size": 10, "axes.titlesize": 10, "axes.labelsize": 10.5, "legend.fontsize": 9}
+    ticks = {
+        "xtick.labelsize": 9,
+        "ytick.labelsize": 9,
+        "xtick.major.size": 5,
+        "xtick.minor.size": 2.5,
+        "ytick.major.size": 5,
+        "ytick.minor.size": 2.5,
+        "xtick.color": INK,
+        "ytick.color": INK,
+        "xtick.major.width": 0.8,
+        "ytick.major.width": 0.8,
+    }
+    lines = {"lines.linewidth": 1.5, "lines.markersize": 4.0, "axes.linewidth": 0.8}
+    texts = {
+        "font.family": _families(),
+        "mathtext.fontset": "dejavusans",
+        "text.color": INK,
+        "axes.labelcolor": INK,
+        "axes.edgecolor": INK,
+        "axes.labelpad": 5,
+        "axes.titlelocation": "left",
+        "axes.autolimit_mode": "data",
+        "axes.formatter.limits": (-4, 5),
+        "legend.borderpad": 0.3,
+        "legend.borderaxespad": 0.6,
+    }
+    output = {"svg.hashsalt": "bycatch", "svg.fonttype": "path", "pdf.fonttype": 42}
+    return {**ours, **sizes, **ticks, **lines, **texts, **output}
+
+
+@contextmanager
+def _local() -> Iterator[None]:
+    with mpl.rc_context(cast("Any", style())), warnings.catch_warnings():
+        # A name in a script that no installed font covers must not stop a search.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        yield
+
+
+def styled(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Run a drawing function in bycatch's style and leave the global style alone."""
+
+    @functools.wraps(function)
+    def wrapper(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        with _local():
+            return function(*args, **kwargs)
+
+    return wrapper
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Return an empty figure (size in inches) that no global state knows of."""
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def figure_bytes(figure: Figure, kind: Literal["pdf", "png", "svg"], dpi: int = 160) -> bytes:
+    """Return `figure` as a file; equal figures give equal bytes (no dates, fixed identifiers)."""
+    metadata: dict[str, dict[str, Any]] = {
+        "pdf": {"CreationDate": None, "ModDate": None},
+        "png": {"Software": None},
+        "svg": {"Date": None, "Creator": None},
+    }
+    buffer = io.BytesIO()
+    with _local():
+        figure.savefig(buffer, format=kind, dpi=dpi, metadata=metadata[kind])
+    return buffer.getvalue()
+
+
+def colours(names: Sequence[str]) -> dict[str, str]:
+    """Give every name a colour, in order of first appearance."""
+    unique = list(dict.fromkeys(names))
+    return {name: PALETTE[i % len(PALETTE)] for i, name in enumerate(unique)}
+
+
+def plain(text: str, longest: int = 40) -> str:
+    """Return `text` as matplotlib text without mathematics, shortened to `longest` characters."""
+    short = text if len(text) <= longest else text[: longest - 1] + "\N{HORIZONTAL ELLIPSIS}"
+    return short.replace("$", r"\$")

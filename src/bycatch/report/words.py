@@ -1,0 +1,199 @@
+"""The answer of a search in one sentence, and the warnings that stand right under it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from scipy.special import ndtri
+
+from bycatch.report.numbers import SIGMA, count, interval, p_value, percent, z_value
+from bycatch.search.result import Check, Look, SearchResult
+
+__all__ = ["Answer", "Warn", "answer", "calibration", "resonance_name", "warnings_of"]
+
+EVIDENCE = 3.0
+MILD = 2.0
+FEW_TOYS = 100
+POOR_FIT = 0.01
+SHOWN_CHECKS = 6
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The answer.
+
+    Attributes
+    ----------
+    kind : {"excess", "mild", "null", "none"}
+    sentence : str
+    """
+
+    kind: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Warn:
+    """A warning inside the page: a few words and the sentence."""
+
+    title: str
+    text: str
+
+
+def resonance_name(result: SearchResult) -> str:
+    """Return the expression of the resonant feature."""
+    return str(result.config.get("resonance") or "the resonant feature")
+
+
+def _place(look: Look, name: str) -> str:
+    return (
+        f"in the window {interval(look.window)} of {name}, with {look.method} at a background "
+        f"efficiency of {percent(look.working_point)}"
+    )
+
+
+def _looks(result: SearchResult) -> str:
+    if result.n_looks == 1:
+        return "after paying for its one look"
+    return f"after paying for all {count(result.n_looks)} looks"
+
+
+def toys_beyond(result: SearchResult) -> int:
+    """Return S, the number of toys that reach the observed excess."""
+    return max(0, round(result.global_p * (result.n_toys + 1)) - 1)
+
+
+def _global(result: SearchResult) -> str:
+    low, high = result.global_p_interval
+    error = f"68.3 % interval {p_value(low) if low > 0 else '0'} to {p_value(high)}"
+    text = f"global p = {p_value(result.global_p)} ({z_value(result.global_z)} {SIGMA}"
+    if toys_beyond(result) == 0:
+        return (
+            f"{text}), the smallest that {count(result.n_toys)} toys can show: none of them "
+            f"reached it ({error})"
+        )
+    return f"{text}; {error} from {count(result.n_toys)} toys)"
+
+
+def _bonferroni_z(result: SearchResult) -> float:
+    best = result.best
+    if best.local_p is None or best.local_z is None:
+        return -math.inf
+    p = min(1.0, best.local_p * max(1, result.n_looks))
+    return float(-ndtri(p)) if p > 0 else best.local_z
+
+
+def _kind(result: SearchResult) -> str:
+    z = result.global_z
+    if toys_beyond(result) == 0:  # the toys end before the answer does
+        z = max(z, _bonferroni_z(result))
+    return "excess" if z >= EVIDENCE else "mild" if z >= MILD else "null"
+
+
+def answer(result: SearchResult) -> Answer:
+    """Return the result of a search in one sentence.
+
+    A global significance of 3 makes it an excess, 2 a mild excess, less is no excess. Where no toy
+    reaches the data, Bonferroni's bound decides between these words (never a number).
+    """
+    best, name = result.best, resonance_name(result)
+    if best.local_p is None:
+        looks = f"none of the {count(result.n_looks)} looks" if result.n_looks > 1 else "its look"
+        verb = "gave" if result.n_looks > 1 else "did not give"
+        return Answer("none", f"No answer: {looks} {verb} a number, and the table below says why.")
+    local = f"local p = {p_value(best.local_p, best.local_z)} ({z_value(best.local_z)} {SIGMA})"
+    if result.n_toys < 1:
+        sentence = (
+            f"The largest deviation is {_place(best, name)}: {local}; no toys were run, so there "
+            f"is no global p that pays for the {count(result.n_looks)} looks."
+        )
+        return Answer("none", sentence)
+    kind = _kind(result)
+    opening = {
+        "excess": "An excess",
+        "mild": "A mild excess, not significant by itself,",
+        "null": "No significant excess; the largest deviation is",
+    }[kind]
+    return Answer(
+        kind, f"{opening} {_place(best, name)}: {local} and, {_looks(result)}, {_global(result)}."
+    )
+
+
+def calibration(result: SearchResult) -> Warn | None:
+    """Return what is known about the calibration of the p-values of this configuration."""
+    shown, local = result.calibrated_down_to, result.best.local_p
+    if shown is None:
+        return Warn(
+            "Not calibrated below p = 0.01",
+            "Folds share training events, so that counts selected from background alone scatter "
+            "more than Poisson and small p-values come out too small. Run `bycatch validate` with "
+            "this configuration and name its folder under `validation` to measure and correct it.",
+        )
+    if local is not None and local < shown:
+        return Warn(
+            f"Calibrated down to p = {p_value(shown)} only",
+            "Pseudo-experiments without signal showed the p-values of this configuration to be "
+            "right down to there; the best local p lies below and relies on extrapolation.",
+        )
+    return None
+
+
+def _where(check: Check) -> str:
+    parts = [check.method or "", interval(check.window) if check.window else ""]
+    return ", ".join(part for part in parts if part)
+
+
+def _failed(result: SearchResult) -> list[Warn]:
+    best = result.best
+
+    def distance(check: Check) -> int:
+        return (check.window not in (None, best.window)) + (check.method not in (None, best.method))
+
+    failed = sorted((check for check in result.checks if not check.passed), key=distance)
+    shown = failed[:SHOWN_CHECKS]
+    found = [
+        Warn(
+            f"Check failed: {check.name}" + (f" ({_where(check)})" if _where(check) else ""),
+            check.message,
+        )
+        for check in shown
+    ]
+    if len(failed) > len(shown):
+        more = len(failed) - len(shown)
+        found.append(Warn(f"{more} more failed checks", "They stand in the section on checks."))
+    return found
+
+
+def _missing(looks: Sequence[Look]) -> list[Warn]:
+    failed = [look for look in looks if look.status != "ok"]
+    if not failed:
+        return []
+    first = failed[0]
+    text = (
+        f"For example {first.method}, {interval(first.window)}, {percent(first.working_point)}: "
+        f"{first.status}"
+    )
+    return [Warn(f"{len(failed)} of {len(looks)} looks gave no number or a warning", text)]
+
+
+def warnings_of(result: SearchResult) -> list[Warn]:
+    """Return everything that a reader must know before believing the answer."""
+    found = _failed(result)
+    note = calibration(result)
+    if note is not None:
+        found.append(note)
+    found += _missing(result.looks)
+    if result.n_toys < FEW_TOYS:
+        text = "A global p-value needs toys; set `toys` to 1000 or more."
+        found.append(Warn(f"Only {result.n_toys} toys", text))
+    fit = result.best.goodness_of_fit
+    if fit is not None and fit < POOR_FIT:
+        text = (
+            "The smooth function does not describe the selected spectrum of the best look outside "
+            f"of the window (goodness of fit p = {p_value(fit)}); its excess may be a misfit. Try "
+            "another family, more parameters or a narrower fit range."
+        )
+        found.append(Warn("Poor background fit", text))
+    return found
