@@ -56,7 +56,10 @@ def _papers() -> dict[str, str]:
         ),
         "lhco": (
             "Kasieczka, Gregor and others",
-            "The LHC Olympics 2020: A Community Challenge for Anomaly Detection in HEP",
+            (
+                "The LHC Olympics 2020: a community challenge for anomaly detection in high energy "
+                "physics"
+            ),
             2021,
             "2101.08320",
             "Rept. Prog. Phys. 84 (2021) 124201",
@@ -98,14 +101,20 @@ def _papers() -> dict[str, str]:
         ),
         "atlas-dijet": (
             "{ATLAS Collaboration}",
-            "Dijet resonance search with weak supervision using 13 TeV pp collisions in ATLAS",
+            (
+                "Dijet resonance search with weak supervision using sqrt(s) = 13 TeV pp collisions "
+                "in the ATLAS detector"
+            ),
             2020,
             "2005.02983",
             "Phys. Rev. Lett. 125 (2020) 131801",
         ),
         "cms-dijet": (
             "{CMS Collaboration}",
-            "Search for high mass dijet resonances with a new background prediction method",
+            (
+                "Search for high mass dijet resonances with a new background prediction method in "
+                "proton-proton collisions at sqrt(s) = 13 TeV"
+            ),
             2019,
             "1911.03947",
             "JHEP 05 (2020) 033",
@@ -127,7 +136,9 @@ def _software() -> dict[str, str]:
             "clopper-pearson",
             "article",
             author="Clopper, C. J. and Pearson, E. S.",
-            title="The use of confidence or fiducial limits illustrated for the binomial",
+            title=(
+                "The use of confidence or fiducial limits illustrated in the case of the binomial"
+            ),
             journal="Biometrika",
             volume="26",
             pages="404--413",
