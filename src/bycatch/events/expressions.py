@@ -99,9 +99,10 @@ class Expression:
                 "combined need the same number of values in each event."
             )
             raise ExpressionError(message) from None
-        if np.ndim(value) == 0 and not op.is_nested(value) and length is not None:
-            return np.full(length, value)
-        return value if op.is_nested(value) else np.asarray(value)
+        if op.is_nested(value):
+            return value
+        array = np.asarray(value)
+        return np.full(length, array) if array.ndim == 0 and length is not None else array
 
     def vector(self, columns: Mapping[str, Any], length: int) -> NDArray[np.float64]:
         """Return one number per event.
@@ -211,28 +212,33 @@ class _Walk:
         self.columns = columns
 
     def value(self, node: ast.expr) -> Any:
-        if isinstance(node, ast.Constant):
-            return node.value
-        if isinstance(node, ast.Name):
-            if node.id in op.CONSTANTS:
-                return op.CONSTANTS[node.id]
-            name = self.expression.column(node)
-            return op.promote(name, self.columns[name])
-        if isinstance(node, ast.BinOp):
-            table = op.LOGIC if type(node.op) in op.LOGIC else op.ARITHMETIC
-            return table[type(node.op)][1](self.value(node.left), self.value(node.right))
-        if isinstance(node, ast.UnaryOp):
-            table = op.LOGIC if type(node.op) in op.LOGIC else op.ARITHMETIC
-            return table[type(node.op)][1](self.value(node.operand))
-        if isinstance(node, ast.Compare):
-            return self._compare(node)
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            arguments = [self.value(argument) for argument in node.args]
-            return op.FUNCTIONS[node.func.id][1](*arguments)
-        if isinstance(node, ast.Subscript):
-            return self._subscript(node)
-        message = f"{type(node).__name__} is not allowed."
-        raise ExpressionError(message)
+        """Return the value of a node, by its type."""
+        handler = getattr(self, f"_{type(node).__name__.lower()}", None)
+        if handler is None:  # the check lets nothing else through
+            message = f"{type(node).__name__} is not allowed."
+            raise ExpressionError(message)
+        return handler(node)
+
+    def _constant(self, node: ast.Constant) -> Any:
+        return node.value
+
+    def _name(self, node: ast.Name) -> Any:
+        if node.id in op.CONSTANTS:
+            return op.CONSTANTS[node.id]
+        name = self.expression.column(node)
+        return op.promote(name, self.columns[name])
+
+    def _binop(self, node: ast.BinOp) -> Any:
+        table = op.LOGIC if type(node.op) in op.LOGIC else op.ARITHMETIC
+        return table[type(node.op)][1](self.value(node.left), self.value(node.right))
+
+    def _unaryop(self, node: ast.UnaryOp) -> Any:
+        table = op.LOGIC if type(node.op) in op.LOGIC else op.ARITHMETIC
+        return table[type(node.op)][1](self.value(node.operand))
+
+    def _call(self, node: ast.Call) -> Any:
+        arguments = [self.value(argument) for argument in node.args]
+        return op.FUNCTIONS[ast.unparse(node.func)][1](*arguments)
 
     def _compare(self, node: ast.Compare) -> Any:
         values = [self.value(side) for side in (node.left, *node.comparators)]

@@ -168,7 +168,8 @@ def column_names(path: Paths) -> list[str]:
     InputError
         If the file is missing, damaged or of an unknown format.
     """
-    return list(open_source(resolve_paths(path)[0]).columns)
+    with open_source(resolve_paths(path)[0]) as source:
+        return list(source.columns)
 
 
 @dataclass(frozen=True)
@@ -212,21 +213,25 @@ def _pieces(path: Paths, request: _Request, chunk: int) -> Iterator[_Piece]:
     files = resolve_paths(path)
     first: tuple[str, ...] | None = None
     for file in files:
-        source = open_source(file)
-        first = source.columns if first is None else first
-        needed = request.needed(source)
-        _check_columns(source, needed, first, files[0], request.columns is None)
-        kept = source.columns if request.columns is None else request.columns
-        for raw in source.batches(needed, chunk, request.where):
-            count = len(next(iter(raw.values())))
-            rows: Mapping[str, Any] = raw
-            if request.where is not None:
-                mask = request.where.mask(raw, count)
-                passed = int(np.count_nonzero(mask))
-                if passed < count:
-                    rows = {name: values[mask] for name, values in raw.items()}
-                count = passed
-            yield _Piece(request, rows, kept, count)
+        with open_source(file) as source:
+            first = source.columns if first is None else first
+            needed = request.needed(source)
+            _check_columns(source, needed, first, files[0], request.columns is None)
+            kept = source.columns if request.columns is None else request.columns
+            for raw in source.batches(needed, chunk, request.where):
+                yield _select(request, raw, kept)
+
+
+def _select(request: _Request, raw: Mapping[str, Any], kept: tuple[str, ...]) -> _Piece:
+    """Apply the cut to a batch."""
+    count = len(next(iter(raw.values())))
+    if request.where is None:
+        return _Piece(request, raw, kept, count)
+    mask = request.where.mask(raw, count)
+    passed = int(np.count_nonzero(mask))
+    if passed < count:
+        raw = {name: values[mask] for name, values in raw.items()}
+    return _Piece(request, raw, kept, passed)
 
 
 def _check_columns(

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 
 from bycatch.errors import ColumnError, InputError, nearest
 from bycatch.events.expressions import Expression
 
-__all__ = ["Batch", "RandomAccess", "Source", "damaged", "not_found"]
+__all__ = ["Batch", "RandomAccess", "Source", "damaged", "not_found", "one_length"]
 
 Batch: TypeAlias = dict[str, Any]
 
@@ -39,6 +40,21 @@ class Source(ABC):
     def __init__(self, path: str, inside: str | None) -> None:
         self.path = path
         self.inside = inside
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close the file."""
 
     @abstractmethod
     def batches(
@@ -75,11 +91,13 @@ class Source(ABC):
 class RandomAccess(Source):
     """A source whose rows can be addressed: the cut's columns are read first."""
 
-    n_rows: int
-
     @abstractmethod
     def rows(self, columns: Sequence[str], start: int, stop: int) -> Batch:
         """Return the rows from `start` to `stop` of some columns."""
+
+    @abstractmethod
+    def count(self, columns: Sequence[str]) -> int:
+        """Return the number of rows that these columns have in common."""
 
     def batches(
         self, columns: Sequence[str], rows: int, where: Expression | None
@@ -87,13 +105,37 @@ class RandomAccess(Source):
         """Yield pieces of the file; the rest of a piece is read only if a row of it passes."""
         cut = [name for name in columns if where is not None and name in where.names]
         rest = [name for name in columns if name not in cut]
-        for start in range(0, self.n_rows, rows):
-            stop = min(start + rows, self.n_rows)
+        total = self.count(columns)
+        for start in range(0, total, rows):
+            stop = min(start + rows, total)
             first = self.rows(cut, start, stop) if cut else {}
             if cut and where is not None and not np.any(where.mask(first, stop - start)):
                 continue
             both = first | (self.rows(rest, start, stop) if rest else {})
             yield {name: both[name] for name in columns}
+
+
+def one_length(path: str, lengths: Mapping[str, int]) -> int:
+    """Return the common length of some columns.
+
+    Parameters
+    ----------
+    path : str
+    lengths : mapping of str to int
+
+    Raises
+    ------
+    InputError
+        If the lengths differ.
+    """
+    if len(set(lengths.values())) > 1:
+        listed = ", ".join(f"{name!r}: {count}" for name, count in list(lengths.items())[:8])
+        message = (
+            f"The arrays in {path} have different lengths ({listed}); choose those of one length "
+            "with columns=[...]."
+        )
+        raise InputError(message)
+    return next(iter(lengths.values()), 0)
 
 
 def damaged(path: str, kind: str, error: BaseException) -> InputError:

@@ -31,6 +31,10 @@ class Reader(Source):
             raise damaged(path, "Parquet", error) from None
         self.columns = tuple(self._file.schema_arrow.names)
 
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
     def batches(
         self, columns: Sequence[str], rows: int, where: Expression | None
     ) -> Iterator[Batch]:

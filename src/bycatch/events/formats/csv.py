@@ -1,0 +1,94 @@
+"""CSV: streamed by pyarrow; comma, semicolon or tab, with a line of column names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv as pacsv
+
+from bycatch.errors import InputError
+from bycatch.events.expressions import Expression
+from bycatch.events.formats.arrow import column_from_arrow
+from bycatch.events.formats.base import Batch, Source, damaged
+
+__all__ = ["Reader"]
+
+_BLOCK = 1 << 23  # bytes; also how much of the file decides whether a column holds numbers
+
+
+class Reader(Source):
+    """A text table; all numbers are read as double, an empty field is NaN."""
+
+    def __init__(self, path: str, inside: str | None) -> None:
+        super().__init__(path, inside)
+        if inside is not None:
+            message = f"{path} is a CSV file, which has no object {inside!r} inside; leave it out."
+            raise InputError(message)
+        self._delimiter = _delimiter(path)
+        schema = self._open(None).schema
+        self.columns = tuple(schema.names)
+        if len(set(self.columns)) < len(self.columns):
+            double = sorted({name for name in self.columns if self.columns.count(name) > 1})
+            message = f"{path} names the column(s) {', '.join(map(repr, double))} twice."
+            raise InputError(message)
+        if all(_is_number(name) for name in self.columns):
+            message = f"The first line of {path} holds numbers; it has to name the columns."
+            raise InputError(message)
+        self._types = {
+            field.name: pa.float64() if _is_numeric(field.type) else field.type for field in schema
+        }
+
+    def close(self) -> None:
+        """Nothing stays open."""
+
+    def batches(
+        self,
+        columns: Sequence[str],
+        rows: int,
+        where: Expression | None,  # noqa: ARG002 - text has to be parsed to be skipped
+    ) -> Iterator[Batch]:
+        """Yield at most `rows` rows at a time."""
+        reader = self._open(list(columns))
+        try:
+            for block in reader:
+                for start in range(0, block.num_rows, rows):
+                    part = block.slice(start, rows)
+                    yield {
+                        name: column_from_arrow(self.path, name, part.column(name))
+                        for name in columns
+                    }
+        except (pa.ArrowException, OSError) as error:
+            raise damaged(self.path, "CSV", error) from None
+
+    def _open(self, columns: list[str] | None) -> Any:
+        types = None if columns is None else {name: self._types[name] for name in columns}
+        try:
+            return pacsv.open_csv(
+                self.path,
+                read_options=pacsv.ReadOptions(use_threads=False, block_size=_BLOCK),
+                parse_options=pacsv.ParseOptions(delimiter=self._delimiter),
+                convert_options=pacsv.ConvertOptions(include_columns=columns, column_types=types),
+            )
+        except (pa.ArrowException, OSError) as error:
+            raise damaged(self.path, "CSV", error) from None
+
+
+def _delimiter(path: str) -> str:
+    with Path(path).open("rb") as file:
+        line = file.readline(1 << 20)
+    return max((",", ";", "\t"), key=lambda mark: line.count(mark.encode()))
+
+
+def _is_numeric(kind: Any) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_null(kind))
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
