@@ -1,0 +1,338 @@
+"""Put a search's result together: the best look, the global p-value, checks and interpretation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bycatch import __version__
+from bycatch.learn.random import stream
+from bycatch.search import checks
+from bycatch.search.closure import ClosurePoint, closure_check, sculpting_check
+from bycatch.search.correction import Correction
+from bycatch.search.evaluation import evaluate
+from bycatch.search.fit import fit_background
+from bycatch.search.globalp import bonferroni, global_p, tail_extrapolation
+from bycatch.search.goodness import goodness_of_fit, suggest_fit_range
+from bycatch.search.interpret import compare_features
+from bycatch.search.looks import FittedLook, LookKey, spectrum_of
+from bycatch.search.order import choose_order
+from bycatch.search.plan import SearchPlan
+from bycatch.search.regions import Regions
+from bycatch.search.result import (
+    Check,
+    FeatureComparison,
+    LearningCurve,
+    Look,
+    SearchResult,
+    Spectrum,
+)
+from bycatch.search.sample import Sample
+from bycatch.search.scoring import ScoringTask
+from bycatch.search.selection import Scored, Selection
+from bycatch.search.toys import merge_blocks
+from bycatch.template import get_template
+
+__all__ = ["Found", "assemble", "result_json"]
+
+Floats = NDArray[np.float64]
+GOODNESS_TOYS = 500
+BULKY = ("spectra", "toy_maxima", "features", "curves")
+ALWAYS_CITED = ("asymptotics", "clopper-pearson", "look-everywhere", "bycatch")
+
+
+@dataclass(frozen=True)
+class Found:
+    """Everything that the steps of a run produced.
+
+    Attributes
+    ----------
+    sample : Sample
+    dropped : dict
+        Events dropped per column.
+    regions : Regions
+    tasks, closure_tasks : tuple of (MethodPlan, Region)
+    scored, selections : tuple
+        One for each of `tasks`, then one for each of `closure_tasks`.
+    looks : tuple of FittedLook
+        One for each of `tasks` and working point, working points innermost.
+    toys : list of ndarray of shape (n_toys, n_usable)
+        r of the looks that have a result.
+    correction : Correction or None
+    """
+
+    sample: Sample
+    dropped: dict[str, int]
+    regions: Regions
+    tasks: tuple[ScoringTask, ...]
+    closure_tasks: tuple[ScoringTask, ...]
+    scored: tuple[Scored, ...]
+    selections: tuple[Selection, ...]
+    looks: tuple[FittedLook, ...]
+    toys: list[Floats]
+    correction: Correction | None
+
+    def locate(self, look: Look) -> tuple[int, int]:
+        """Return the index of a look's task and of its working point."""
+        position = next(i for i, item in enumerate(self.looks) if item.look == look)
+        n_points = len(self.looks) // len(self.tasks)
+        return position // n_points, position % n_points
+
+    def inclusive(self) -> Floats:
+        """Histogram all events of the fit range."""
+        counts, _ = np.histogram(self.sample.mass, self.regions.edges, weights=self.sample.weight)
+        return np.asarray(counts, dtype=np.float64)
+
+
+def assemble(plan: SearchPlan, resolved: Mapping[str, Any], found: Found) -> SearchResult:
+    """Build the result of a search from what its steps produced.
+
+    The best look is the one with the largest signed root r; the global p-value compares this r
+    with the largest r of each toy.
+
+    Parameters
+    ----------
+    plan : SearchPlan
+    resolved : mapping
+    found : Found
+
+    Returns
+    -------
+    SearchResult
+    """
+    usable = [look for look in found.looks if not np.isnan(look.r)]
+    best = max(usable, key=lambda look: look.corrected_r)
+    toys = merge_blocks(found.toys, [_key(look.look) for look in usable])
+    outcome = global_p(best.corrected_r, toys.maxima)
+    inclusive, inclusive_check = _inclusive(plan, found)
+    failed = sum(int(np.isnan(block).sum()) for block in found.toys)
+    tried = sum(block.size for block in found.toys)
+    all_checks = (
+        inclusive_check,
+        *checks.fit_checks([item.look for item in found.looks]),
+        *_method_checks(plan, found),
+        *_best_checks(found, best.look),
+        checks.sizes_check(found.sample, found.regions),
+        checks.trials_check([item.look for item in found.looks], len(found.regions.regions)),
+        checks.toys_check(failed, tried),
+        checks.calibration_check(found.correction, plan.folds, [item.look for item in found.looks]),
+        *_dropped_check(found),
+    )
+    evaluations = (
+        evaluate(found.sample, region, method.name, scored)
+        for (method, region), scored in zip(found.tasks, found.scored, strict=False)
+    )
+    return SearchResult(
+        version=__version__,
+        config=resolved,
+        n_events=len(found.sample),
+        looks=tuple(item.look for item in found.looks),
+        best=best.look,
+        global_p=outcome.p,
+        global_p_interval=outcome.interval,
+        global_z=outcome.z,
+        n_toys=outcome.n_toys,
+        n_looks=len(usable),
+        extrapolation=_extrapolation(best, toys.maxima, len(usable)),
+        calibrated_down_to=None
+        if found.correction is None
+        else found.correction.calibrated_down_to,
+        checks=all_checks,
+        evaluation=tuple(item for item in evaluations if item is not None),
+        citations=_citations(plan),
+        spectra=(inclusive, *(item.spectrum for item in found.looks)),
+        toy_maxima=tuple(toys.maxima.tolist()),
+        features=_features(plan, found, best.look),
+        curves=tuple(
+            _curve(method.name, region.window, scored)
+            for (method, region), scored in zip(found.tasks, found.scored, strict=False)
+        ),
+    )
+
+
+def result_json(result: SearchResult) -> dict[str, Any]:
+    """Return the JSON document of a result, without the bulky parts."""
+    document = {name: value for name, value in vars(result).items() if name not in BULKY}
+    for name in ("looks", "checks", "evaluation"):
+        document[name] = [asdict(item) for item in document[name]]
+    document["best"] = asdict(result.best)
+    return document
+
+
+def _key(look: Look) -> str:
+    return str(LookKey(look.method, look.window, look.working_point))
+
+
+def _extrapolation(best: FittedLook, maxima: Floats, n_looks: int) -> dict[str, Any]:
+    p = best.look.local_p
+    tail = tail_extrapolation(maxima, best.corrected_r)
+    return {
+        "bonferroni": None if p is None else bonferroni(p, n_looks),
+        "tail": tail.to_json(),
+    }
+
+
+def _inclusive(plan: SearchPlan, found: Found) -> tuple[Spectrum, Check]:
+    """Fit the spectrum before any selection, outside of all windows."""
+    edges = np.asarray(found.regions.edges)
+    background = plan.background
+    selected = spectrum_of(
+        found.sample,
+        np.ones(len(found.sample), dtype=bool),
+        edges,
+        LookKey("inclusive", found.regions.windows[0], 1.0),
+    )
+    masked = np.zeros(edges.size - 1, dtype=bool)
+    if len(found.regions.regions) == 1:  # a scan's windows cover everything
+        masked = found.regions.window_bins(found.regions.windows[0])
+    counts = selected.counts * selected.scale
+    order = background.order
+    if order == "auto":
+        order = int(choose_order(counts, edges, background.family, masked, integrate=False)[0])
+    fit = fit_background(counts, edges, background.family, order, mask=~masked, integrate=False)
+    converged = bool(fit.converged[0])
+    p = 0.0
+    if converged:
+        rng = stream(plan.seed, "goodness", "inclusive")
+        p = goodness_of_fit(counts, fit, n_toys=GOODNESS_TOYS, rng=rng)
+    suggestion = None
+    if p < checks.SIGNIFICANT:
+        suggestion = suggest_fit_range(counts, edges, background.family)
+    errors = np.sqrt(selected.variances)
+    rate = fit.rate[0] / selected.scale if converged else None
+    rate_error = fit.rate_error()[0] / selected.scale if converged else None
+    spectrum = Spectrum(
+        method="inclusive",
+        window=None,
+        working_point=1.0,
+        edges=tuple(edges.tolist()),
+        counts=tuple(selected.counts.tolist()),
+        errors=tuple(errors.tolist()),
+        fit=None if rate is None else tuple(rate.tolist()),
+        fit_error=None if rate_error is None else tuple(rate_error.tolist()),
+    )
+    return spectrum, checks.inclusive_check(p, suggestion, found.regions)
+
+
+def _method_checks(plan: SearchPlan, found: Found) -> list[Check]:
+    """Sculpting for every method and window, at the working point with the most events."""
+    loosest = int(np.argmax(plan.working_points))
+    inclusive = found.inclusive()
+    edges = np.asarray(found.regions.edges)
+    return [
+        sculpting_check(
+            spectrum_of(
+                found.sample,
+                selection.mask[loosest],
+                edges,
+                LookKey(method.name, region.window, plan.working_points[loosest]),
+            ),
+            inclusive,
+            found.regions.window_bins(region.window),
+            len(found.tasks),
+        )
+        for (method, region), selection in zip(found.tasks, found.selections, strict=False)
+    ]
+
+
+def _best_checks(found: Found, best: Look) -> list[Check]:
+    """Closure of every method at every working point, and stability, in the best window."""
+    result = []
+    for position, item in enumerate(found.looks):
+        if item.look.window != best.window:
+            continue
+        points = _closure_points(found, item.look)
+        inside = _window_sum(found, item.look.window)
+        result.append(closure_check(item.look, points, inside))
+        index, point = divmod(position, len(found.looks) // len(found.tasks))
+        if item.look.working_point == best.working_point:
+            result.append(
+                checks.stability_check(
+                    item.look,
+                    found.scored[index],
+                    found.selections[index].mask[point],
+                    found.sample,
+                    found.tasks[index][1],
+                )
+            )
+    return result
+
+
+def _window_sum(found: Found, window: tuple[float, float]) -> float:
+    mass = found.sample.mass
+    inside = (mass >= window[0]) & (mass < window[1])
+    return float(found.sample.weight[inside].sum())
+
+
+def _closure_points(found: Found, look: Look) -> list[ClosurePoint]:
+    """Collect the windows that do not overlap a look's, from the scan and from the extra ones."""
+    points = []
+    every = [*found.tasks, *found.closure_tasks]
+    for (method, region), selection in zip(every, found.selections, strict=True):
+        apart = region.window[1] <= look.window[0] or region.window[0] >= look.window[1]
+        if method.name != look.method or not apart:
+            continue
+        index = selection.working_points.index(look.working_point)
+        kept = selection.mask[index] & region.in_window(found.sample.mass)
+        points.append(
+            ClosurePoint(
+                region.window,
+                look.working_point,
+                float(found.sample.weight[kept].sum()),
+                float(selection.efficiency[index]),
+                _window_sum(found, region.window),
+            )
+        )
+    return points
+
+
+def _dropped_check(found: Found) -> list[Check]:
+    if not found.dropped:
+        return []
+    listed = ", ".join(f"{name}: {count}" for name, count in found.dropped.items())
+    message = f"Events with a NaN or infinite value were dropped as asked for ({listed})."
+    return [Check("non-finite values", True, message, values=found.dropped)]
+
+
+def _features(plan: SearchPlan, found: Found, best: Look) -> tuple[FeatureComparison, ...]:
+    """Compare features in the best window, for each method at the best look's working point."""
+    point = plan.working_points.index(best.working_point)
+    comparisons: list[FeatureComparison] = []
+    for (method, region), selection in zip(found.tasks, found.selections, strict=False):
+        if region.window == best.window:
+            comparisons.extend(
+                compare_features(
+                    found.sample,
+                    region,
+                    selection.mask[point],
+                    method=method.name,
+                    working_point=best.working_point,
+                )
+            )
+    return tuple(sorted(comparisons, key=lambda item: item.method != best.method))
+
+
+def _curve(method: str, window: tuple[float, float], scored: Scored) -> LearningCurve:
+    def median(curves: list[tuple[float, ...]]) -> tuple[float, ...]:
+        longest = max((len(curve) for curve in curves), default=0)
+        table = np.full((len(curves), longest), np.nan)
+        for row, curve in zip(table, curves, strict=True):
+            row[: len(curve)] = curve
+        return tuple(np.nanmedian(table, axis=0).tolist())
+
+    return LearningCurve(
+        method=method,
+        window=window,
+        train_loss=median([history.train_loss for history in scored.histories]),
+        validation_loss=median([history.validation_loss for history in scored.histories]),
+        best=tuple(history.best for history in scored.histories),
+    )
+
+
+def _citations(plan: SearchPlan) -> tuple[str, ...]:
+    keys = [get_template(method.template).citation for method in plan.methods]
+    return tuple(dict.fromkeys([*keys, *ALWAYS_CITED]))

@@ -1,0 +1,254 @@
+"""Ask whether the template describes the background and the selection leaves it smooth.
+
+Both questions are put to events that the tested window does not hold: *sculpting* to the selected
+spectrum outside of the window, *closure* to windows placed in the sidebands, where the whole
+procedure is repeated and no signal is expected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import chi2
+
+from bycatch.search.looks import SelectedSpectrum
+from bycatch.search.regions import Regions
+from bycatch.search.result import Check, Look
+from bycatch.template.base import Region
+
+__all__ = ["ClosurePoint", "closure_check", "closure_regions", "sculpting_check"]
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+Interval = tuple[float, float]
+
+SCULPTED = 0.25
+"""Spread of the efficiency over the fit range from which a spectrum counts as sculpted."""
+SIGNIFICANT = 0.01
+FEWEST_EXPECTED = 5.0
+ENOUGH_WINDOWS = 3
+
+
+def sculpting_check(
+    selected: SelectedSpectrum, inclusive: Floats, inside: Mask, n_tests: int
+) -> Check:
+    """Ask whether the selected spectrum outside of the window is a scaled copy of the whole.
+
+    The likelihood ratio of one common efficiency against one efficiency per bin gives the p-value;
+    the spread is the standard deviation of the bins' efficiencies, relative to their mean and with
+    the statistical part taken off. A smooth fit absorbs a small spread. A large one means that the
+    features follow the resonance, and the bump may be the selection's own.
+
+    Parameters
+    ----------
+    selected : SelectedSpectrum
+    inclusive : ndarray of shape (n_bins,)
+        Spectrum before the selection.
+    inside : ndarray of shape (n_bins,)
+        Bins of the window.
+    n_tests : int
+        Number of such checks in the run, which the p-value pays for.
+
+    Returns
+    -------
+    Check
+    """
+    key = selected.key
+    kept, whole = _merged(selected.counts[~inside] * selected.scale, inclusive[~inside])
+    efficiency = kept.sum() / whole.sum() if whole.sum() > 0 else 0.0
+    if kept.size < 3 or not 0 < efficiency < 1:
+        message = "Too few selected sideband events to judge the shape of the selected spectrum."
+        return Check("sculpting", True, message, key.method, key.window)
+    p, spread = _homogeneity(kept, whole, efficiency)
+    values = {
+        "working_point": key.working_point,
+        "p": p,
+        "spread": spread,
+        "highest": float((kept / whole).max()),
+        "lowest": float((kept / whole).min()),
+    }
+    significant = p * n_tests < SIGNIFICANT
+    if significant and spread > SCULPTED:
+        message = (
+            f"Warning: the selected spectrum is no scaled copy of the whole. Its efficiency runs "
+            f"from {values['lowest']:.2g} to {values['highest']:.2g} over the sidebands (spread "
+            f"{spread:.0%}), so the features follow the resonance and an excess here may be made "
+            "by the selection itself. Remove or decorrelate such features."
+        )
+        return Check("sculpting", False, message, key.method, key.window, values)
+    if significant:
+        message = (
+            f"The efficiency changes over the sidebands by {spread:.0%} (p = {p:.1g}), slowly "
+            "enough for the smooth fit to follow."
+        )
+    else:
+        message = (
+            f"The selected sidebands are a scaled copy of the unselected ones (p = {p:.2g}, "
+            f"spread {spread:.0%})."
+        )
+    return Check("sculpting", True, message, key.method, key.window, values)
+
+
+def _merged(kept: Floats, whole: Floats) -> tuple[Floats, Floats]:
+    """Merge neighbouring bins until each is expected to keep five events."""
+    efficiency = kept.sum() / max(float(whole.sum()), 1.0)
+    groups, start = [], 0
+    for stop in range(1, len(whole) + 1):
+        if whole[start:stop].sum() * efficiency >= FEWEST_EXPECTED:
+            groups.append((start, stop))
+            start = stop
+    if groups and start < len(whole):
+        groups[-1] = (groups[-1][0], len(whole))
+    sums = [(kept[low:high].sum(), whole[low:high].sum()) for low, high in groups]
+    table = np.array(sums, dtype=np.float64).reshape(-1, 2)
+    return table[:, 0], table[:, 1]
+
+
+def _homogeneity(kept: Floats, whole: Floats, efficiency: float) -> tuple[float, float]:
+    lost = np.maximum(whole - kept, 0.0)
+    terms = kept * np.log(np.maximum(kept, 1e-12) / (whole * efficiency))
+    terms += lost * np.log(np.maximum(lost, 1e-12) / (whole * (1 - efficiency)))
+    p = float(chi2.sf(2 * terms.sum(), kept.size - 1))
+    relative = kept / whole / efficiency - 1.0
+    noise = (1 - efficiency) / (whole * efficiency)
+    variance = np.average(relative**2 - noise, weights=whole)
+    return p, float(np.sqrt(max(variance, 0.0)))
+
+
+def closure_regions(regions: Regions, asked: float | None) -> tuple[Region, ...]:
+    """Place windows in the sidebands for the closure test.
+
+    A scan tests itself, since its windows are each other's sidebands. With fewer than three
+    windows, one more is put below and one above each, of the same width; its own sidebands leave
+    out the tested window, so the test interpolates a little farther than the search does.
+
+    Parameters
+    ----------
+    regions : Regions
+    asked : float or None
+        Width of the training sidebands as a fraction of a window's centre, where given so.
+
+    Returns
+    -------
+    tuple of Region
+    """
+    if len(regions.regions) >= ENOUGH_WINDOWS:
+        return ()
+    found = []
+    for region in regions.regions:
+        low, high = region.window
+        width = high - low
+        for start in (low - width, high):
+            window = (start, start + width)
+            placed = _closure_region(window, region.window, regions.fit_range, asked)
+            if placed is not None and not _touches(window, regions.windows):
+                found.append(placed)
+    return tuple(found)
+
+
+def _touches(window: Interval, others: Sequence[Interval]) -> bool:
+    return any(window[0] < high and low < window[1] for low, high in others)
+
+
+def _closure_region(
+    window: Interval, tested: Interval, fit_range: Interval, asked: float | None
+) -> Region | None:
+    low, high = min(window[0], tested[0]), max(window[1], tested[1])
+    reach = (asked or 0.12) * (window[0] + window[1]) / 2
+    below = (max(fit_range[0], (low if window[0] > tested[0] else window[0]) - reach), window[0])
+    above = (window[1], min(fit_range[1], (high if window[0] < tested[0] else window[1]) + reach))
+    sidebands = [part for side in (below, above) for part in _without(side, tested)]
+    usable = tuple(part for part in sidebands if part[1] - part[0] > 0)
+    on_both_sides = usable and usable[0][0] < window[0] and usable[-1][1] > window[1]
+    if window[0] < fit_range[0] or window[1] > fit_range[1] or not on_both_sides:
+        return None
+    return Region(window, usable)
+
+
+def _without(side: Interval, tested: Interval) -> list[Interval]:
+    low, high = side
+    parts = [(low, min(high, tested[0])), (max(low, tested[1]), high)]
+    return [part for part in parts if part[1] > part[0]]
+
+
+@dataclass(frozen=True)
+class ClosurePoint:
+    """Counts in one signal-free window.
+
+    Attributes
+    ----------
+    window : tuple of float
+    working_point : float
+    observed : float
+        Selected events in the window.
+    efficiency : float
+        Achieved on the template.
+    inclusive : float
+        Events in the window before the selection.
+    """
+
+    window: Interval
+    working_point: float
+    observed: float
+    efficiency: float
+    inclusive: float
+
+    @property
+    def expected(self) -> float:
+        """The template's estimate of the selected background."""
+        return self.efficiency * self.inclusive
+
+
+def closure_check(look: Look, points: Sequence[ClosurePoint], inclusive: float) -> Check:
+    """Measure the template's bias delta_sys = observed / expected - 1 in signal-free windows.
+
+    Parameters
+    ----------
+    look : Look
+        The tested look.
+    points : sequence of ClosurePoint
+        Same method and working point, in windows that do not overlap the look's.
+    inclusive : float
+        Events in the look's window before the selection.
+
+    Returns
+    -------
+    Check
+        Failed where delta_sys is larger than twice its error and would move the estimated
+        background in the look's window by more than twice the fit's own error.
+
+    References
+    ----------
+    arXiv:2411.00085 (definition of delta_sys).
+    """
+    expected = sum(point.expected for point in points)
+    if expected <= 0 or look.background_error is None:
+        message = "No signal-free window has enough selected events to measure the template's bias."
+        return Check("closure", True, message, look.method, look.window)
+    observed = sum(point.observed for point in points)
+    delta = observed / expected - 1
+    error = float(np.sqrt(max(observed, 1.0))) / expected
+    shift = delta * look.efficiency * inclusive
+    values = {
+        "working_point": look.working_point,
+        "delta_sys": delta,
+        "delta_sys_error": error,
+        "n_windows": len(points),
+        "shift": shift,
+        "fit_error": look.background_error,
+    }
+    text = (
+        f"At efficiency {look.working_point:g} the template is off by {delta:+.0%} +- {error:.0%} "
+        f"in {len(points)} signal-free windows"
+    )
+    effect = f"{shift:+.1f} events in the window against a fit error of {look.background_error:.1f}"
+    if abs(delta) > 2 * error and abs(shift) > 2 * look.background_error:
+        message = (
+            f"Warning: {text}, which is {effect}. Trust the fit and not the template's yield, and "
+            "suspect features that follow the resonance."
+        )
+        return Check("closure", False, message, look.method, look.window, values)
+    return Check("closure", True, f"{text}: {effect}.", look.method, look.window, values)

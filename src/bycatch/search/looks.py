@@ -1,0 +1,283 @@
+"""From selections to looks: spectra, background fits and local significances."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import norm
+
+from bycatch.errors import FitError
+from bycatch.learn.random import stream
+from bycatch.search.correction import Correction
+from bycatch.search.fit import fit_background
+from bycatch.search.goodness import goodness_of_fit
+from bycatch.search.local import LocalBatch, toy_calibrated_p, window_bins, window_excess
+from bycatch.search.order import choose_order
+from bycatch.search.plan import BackgroundPlan
+from bycatch.search.result import Look, Spectrum
+from bycatch.search.sample import Sample
+from bycatch.search.spurious import spurious_signal
+
+__all__ = ["FittedLook", "LookKey", "SelectedSpectrum", "fit_look", "spectrum_of"]
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+GOODNESS_TOYS = 300
+LOW_COUNT = 20.0
+"""Expected events in the window below which the asymptotic p is not calibrated."""
+LOW_COUNT_TOYS = 2000
+LOW_COUNT_HITS = 10
+"""Toys that must reach the data for a p from toys; beyond them the asymptotic p stands."""
+
+
+@dataclass(frozen=True)
+class LookKey:
+    """What names a look."""
+
+    method: str
+    window: tuple[float, float]
+    working_point: float
+
+    def __str__(self) -> str:
+        low, high = self.window
+        return f"{self.method} at {self.working_point:g} in [{low:g}, {high:g}]"
+
+
+@dataclass(frozen=True)
+class SelectedSpectrum:
+    """Selected events of one look, binned over the fit range.
+
+    Attributes
+    ----------
+    key : LookKey
+    counts, variances : ndarray of shape (n_bins,)
+        Sums of weights and of squared weights.
+    efficiency, efficiency_error : float
+    status : str
+        ``ok``, or why nothing was selected.
+    """
+
+    key: LookKey
+    counts: Floats
+    variances: Floats
+    efficiency: float
+    efficiency_error: float
+    status: str = "ok"
+
+    @property
+    def scale(self) -> float:
+        """Sum of weights over sum of squared weights: times it, counts are Poisson-like."""
+        squares = float(self.variances.sum())
+        return float(self.counts.sum()) / squares if squares > 0 else 1.0
+
+
+@dataclass(frozen=True)
+class FittedLook:
+    """A look with what the toys and the report need beside it.
+
+    Attributes
+    ----------
+    look : Look
+    spectrum : Spectrum
+    r : float
+        Signed root of the profile likelihood ratio, uncorrected; NaN where the fit failed.
+    corrected_r : float
+        With the measured mean and spread divided out.
+    systematic : float
+        Spurious signal in effective events, as the toys use it.
+    """
+
+    look: Look
+    spectrum: Spectrum
+    r: float
+    corrected_r: float
+    systematic: float
+
+
+def spectrum_of(
+    sample: Sample,
+    selected: Mask,
+    edges: Floats,
+    key: LookKey,
+    efficiency: tuple[float, float] = (1.0, 0.0),
+    status: str = "ok",
+) -> SelectedSpectrum:
+    """Histogram the selected events with their weights."""
+    counts, _ = np.histogram(sample.mass[selected], edges, weights=sample.weight[selected])
+    squares, _ = np.histogram(sample.mass[selected], edges, weights=sample.weight[selected] ** 2)
+    return SelectedSpectrum(key, counts, squares, efficiency[0], efficiency[1], status)
+
+
+def fit_look(
+    selected: SelectedSpectrum,
+    edges: Floats,
+    background: BackgroundPlan,
+    correction: Correction | None,
+    seed: int,
+) -> FittedLook:
+    """Fit one selected spectrum and test its window for an excess.
+
+    Parameters
+    ----------
+    selected : SelectedSpectrum
+    edges : ndarray of shape (n_bins + 1,)
+    background : BackgroundPlan
+    correction : Correction or None
+        Measured over-dispersion to divide out.
+    seed : int
+        Seed of the run, for the toys of the goodness of fit and of low counts.
+
+    Returns
+    -------
+    FittedLook
+        A fit that failed gives a look without numbers and a status that says why.
+    """
+    inside = window_bins(edges, selected.key.window)
+    if selected.status != "ok":
+        return _failed(selected, edges, inside, 0, selected.status)
+    counts = selected.counts * selected.scale
+    if counts.min() < 0:
+        reason = "negative weights leave a bin with a negative sum; widen the bins"
+        return _failed(selected, edges, inside, 0, reason)
+    try:
+        order = _order(counts, edges, background, inside)
+        systematic = spurious_signal(counts, edges, background.family, order, selected.key.window)
+        local = window_excess(
+            counts, edges, selected.key.window, background.family, order, systematic
+        )
+    except FitError as error:
+        return _failed(selected, edges, inside, 0, str(error))
+    if not local.converged[0]:
+        return _failed(selected, edges, inside, order, f"the fit failed: {local.reason}")
+    return _succeeded(selected, edges, background, correction, seed, order, systematic, local)
+
+
+def _order(counts: Floats, edges: Floats, background: BackgroundPlan, inside: Mask) -> int:
+    if background.order != "auto":
+        return background.order
+    return int(choose_order(counts, edges, background.family, inside, integrate=False)[0])
+
+
+def _failed(
+    selected: SelectedSpectrum, edges: Floats, inside: Mask, order: int, reason: str
+) -> FittedLook:
+    look = Look(
+        method=selected.key.method,
+        window=selected.key.window,
+        working_point=selected.key.working_point,
+        efficiency=selected.efficiency,
+        efficiency_error=selected.efficiency_error,
+        n_selected=round(float(selected.counts.sum())),
+        n_window=round(float(selected.counts[inside].sum())),
+        background=None,
+        background_error=None,
+        systematic=0.0,
+        local_p=None,
+        local_z=None,
+        uncorrected_p=None,
+        dispersion=1.0,
+        order=order,
+        goodness_of_fit=None,
+        status=reason,
+    )
+    return FittedLook(look, _spectrum(selected, edges, None, None), np.nan, np.nan, 0.0)
+
+
+def _succeeded(
+    selected: SelectedSpectrum,
+    edges: Floats,
+    background: BackgroundPlan,
+    correction: Correction | None,
+    seed: int,
+    order: int,
+    systematic: float,
+    local: LocalBatch,
+) -> FittedLook:
+    key, scale = selected.key, selected.scale
+    counts = selected.counts * scale
+    inside = window_bins(edges, key.window)
+    fit = fit_background(counts, edges, background.family, order, mask=~inside, integrate=False)
+    goodness = goodness_of_fit(
+        counts, fit, n_toys=GOODNESS_TOYS, rng=stream(seed, "goodness", str(key))
+    )
+    r = float(local.r[0])
+    p, status = _local_p(counts, edges, background, order, systematic, local, seed, key)
+    dispersion, corrected_r = 1.0, r
+    corrected_p = p
+    if correction is not None:
+        dispersion = correction.entry(key.method, key.working_point).dispersion
+        corrected_r = float(correction.apply(r, key.method, key.working_point))
+        corrected_p = float(
+            norm.sf(correction.apply(float(norm.isf(p)), key.method, key.working_point))
+        )
+    look = Look(
+        method=key.method,
+        window=key.window,
+        working_point=key.working_point,
+        efficiency=selected.efficiency,
+        efficiency_error=selected.efficiency_error,
+        n_selected=round(float(selected.counts.sum())),
+        n_window=round(float(selected.counts[inside].sum())),
+        background=float(local.background[0]) / scale,
+        background_error=float(local.background_error[0]) / scale,
+        systematic=systematic / scale,
+        local_p=corrected_p,
+        local_z=float(norm.isf(corrected_p)),
+        uncorrected_p=p,
+        dispersion=dispersion,
+        order=order,
+        goodness_of_fit=goodness,
+        status=status,
+    )
+    spectrum = _spectrum(selected, edges, fit.rate[0] / scale, fit.rate_error()[0] / scale)
+    return FittedLook(look, spectrum, r, corrected_r, systematic)
+
+
+def _local_p(
+    counts: Floats,
+    edges: Floats,
+    background: BackgroundPlan,
+    order: int,
+    systematic: float,
+    local: LocalBatch,
+    seed: int,
+    key: LookKey,
+) -> tuple[float, str]:
+    """Return the asymptotic p, or at low counts the one from toys of this look alone.
+
+    Where too few toys reach the data, their fraction says nothing and the asymptotic p stands.
+    """
+    asymptotic = float(local.p[0])
+    if local.background[0] >= LOW_COUNT:
+        return asymptotic, "ok"
+    from_toys = toy_calibrated_p(
+        counts,
+        edges,
+        key.window,
+        background.family,
+        order,
+        systematic,
+        n_toys=LOW_COUNT_TOYS,
+        rng=stream(seed, "low-count", str(key)),
+    )
+    if from_toys * (LOW_COUNT_TOYS + 1) > LOW_COUNT_HITS:
+        return from_toys, "ok"
+    return asymptotic, "ok"
+
+
+def _spectrum(
+    selected: SelectedSpectrum, edges: Floats, fit: Floats | None, error: Floats | None
+) -> Spectrum:
+    return Spectrum(
+        method=selected.key.method,
+        window=selected.key.window,
+        working_point=selected.key.working_point,
+        edges=tuple(edges.tolist()),
+        counts=tuple(selected.counts.tolist()),
+        errors=tuple(np.sqrt(selected.variances).tolist()),
+        fit=None if fit is None else tuple(fit.tolist()),
+        fit_error=None if error is None else tuple(error.tolist()),
+    )

@@ -1,0 +1,150 @@
+"""Train and score every method in every window, one stored task each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bycatch.errors import RunFolderError
+from bycatch.learn.base import History
+from bycatch.search.plan import MethodPlan, SearchPlan
+from bycatch.search.sample import Sample
+from bycatch.search.selection import Scored, score_window
+from bycatch.tasks.executor import run_tasks
+from bycatch.tasks.progress import Progress
+from bycatch.tasks.store import RunFolder, Step
+from bycatch.template.base import Region
+
+__all__ = ["ScoringTask", "score_all", "share_sample", "window_name"]
+
+_ARRAYS = (
+    "score",
+    "spread",
+    "fold",
+    "template_row",
+    "template_score",
+    "template_weight",
+    "template_fold",
+)
+
+ScoringTask = tuple[MethodPlan, Region]
+
+
+def window_name(window: tuple[float, float]) -> str:
+    """Return a window as part of a file name, for example ``3300-3700``."""
+    return f"{window[0]:g}-{window[1]:g}"
+
+
+def share_sample(folder: RunFolder, sample: Sample) -> dict[str, str]:
+    """Write the sample where workers map it into memory; return the paths by column."""
+    paths = {
+        "mass": folder.save_npy("mass", sample.mass),
+        "X": folder.save_npy("features", sample.X),
+        "weight": folder.save_npy("weight", sample.weight),
+    }
+    if sample.label is not None:
+        paths["label"] = folder.save_npy("label", sample.label)
+    return {name: str(path) for name, path in paths.items()}
+
+
+def score_all(
+    tasks: Sequence[ScoringTask],
+    paths: dict[str, str],
+    features: tuple[str, ...],
+    plan: SearchPlan,
+    folder: RunFolder,
+    workers: int,
+    progress: Progress,
+) -> list[Scored]:
+    """Run every scoring task that is not stored yet, and return all of them in order.
+
+    Parameters
+    ----------
+    tasks : sequence of (MethodPlan, Region)
+    paths : dict
+        From `share_sample`.
+    features : tuple of str
+    plan : SearchPlan
+    folder : RunFolder
+    workers : int
+    progress : Progress
+
+    Returns
+    -------
+    list of Scored
+    """
+    names = [f"scores/{window_name(region.window)}/{method.name}" for method, region in tasks]
+    steps = {name: folder.step(name) for name in names}
+    progress.stage("Training classifiers and scoring events", len(tasks))
+    progress.advance(sum(step.done for step in steps.values()))
+    waiting = [
+        (
+            name,
+            {
+                "paths": paths,
+                "features": features,
+                "region": region,
+                "method": method,
+                "folds": plan.folds,
+                "members": plan.members,
+                "seed": plan.seed,
+                "models": str(folder.path / "models" / name.removeprefix("scores/")),
+            },
+        )
+        for name, (method, region) in zip(names, tasks, strict=True)
+        if not steps[name].done
+    ]
+
+    def store(name: str, scored: Scored) -> None:
+        _save(steps[name], scored)
+        folder.log("scored", step=name)
+
+    run_tasks(_score_task, waiting, workers, progress, store)
+    return [_load(steps[name]) for name in names]
+
+
+def _score_task(
+    paths: dict[str, str],
+    features: tuple[str, ...],
+    region: Region,
+    method: MethodPlan,
+    folds: Any,
+    members: int,
+    seed: int,
+    models: str,
+) -> Scored:
+    columns = {name: np.load(path, mmap_mode="r") for name, path in paths.items()}
+    sample = Sample(
+        columns["mass"], columns["X"], columns["weight"], columns.get("label"), features
+    )
+    return score_window(sample, region, method, folds, members, seed, Path(models))
+
+
+def _save(step: Step, scored: Scored) -> None:
+    step.save(
+        {name: getattr(scored, name) for name in _ARRAYS},
+        {
+            "n_folds": scored.n_folds,
+            "histories": [asdict(history) for history in scored.histories],
+        },
+    )
+
+
+def _load(step: Step) -> Scored:
+    arrays, document = step.load_arrays(), step.load_json()
+    missing = [name for name in _ARRAYS if name not in arrays]
+    if missing:
+        message = f"A stored step lacks {', '.join(missing)}; remove the run folder's steps."
+        raise RunFolderError(message)
+    return Scored(
+        **{name: arrays[name] for name in _ARRAYS},
+        n_folds=int(document["n_folds"]),
+        histories=tuple(
+            History(tuple(item["train_loss"]), tuple(item["validation_loss"]), item["best"])
+            for item in document["histories"]
+        ),
+    )
