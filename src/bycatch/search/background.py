@@ -164,7 +164,7 @@ def bin_offset(edges: ArrayLike) -> NDArray[np.float64]:
         through x.
     """
     widths = np.diff(check_edges(edges))
-    return np.log(widths / widths.mean())
+    return np.asarray(np.log(widths / widths.mean()))
 
 
 def _one(x: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -90,7 +90,7 @@ class BatchFit:
     @property
     def n_parameters(self) -> int:
         """Number of coefficients."""
-        return self.coef.shape[1]
+        return int(self.coef.shape[1])
 
     def total(self, bins: ArrayLike) -> tuple[Array, Array]:
         """Sum the rates of some bins.
@@ -383,7 +383,7 @@ def needs_integration(
     bounds = check_edges(edges)
     table = check_counts(counts, len(bounds) - 1)
     used = _check_mask(mask, table.shape)
-    used = used if used.ndim == 1 else used.all(axis=0)
+    used = np.asarray(used if used.ndim == 1 else used.all(axis=0))
     mean = table.mean(axis=0)
     if used.sum() < order:
         return False

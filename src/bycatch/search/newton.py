@@ -59,10 +59,11 @@ def _advance(
     index: NDArray[np.intp],
     state: tuple[Array, Array, Array, Array],
     step: Array,
+    rounding: Array,
 ) -> tuple[tuple[Array, Array, Array, Array], NDArray[np.bool_]]:
     """Take the step, halved where the value would fall; also say where no step was left."""
     point, value, gradient, curvature = state
-    floor = value - 1e-13 * (1.0 + np.abs(value))
+    floor = value - 1e-13 * (1.0 + np.abs(value)) - rounding
     new_point = point + step
     new_value, new_gradient, new_curvature = objective(new_point, index)
     bad = np.flatnonzero(~(new_value >= floor))
@@ -91,6 +92,7 @@ def maximise(
     objective: Objective,
     start: Array,
     *,
+    rounding: float | Array = 0.0,
     tolerance: float = TOLERANCE,
     max_iterations: int = MAX_ITERATIONS,
 ) -> Maximum:
@@ -103,6 +105,8 @@ def maximise(
         values, gradients and minus the (observed or expected) Hessians.
     start : ndarray of shape (n_problems, n_parameters)
         The value must be finite there.
+    rounding : float or ndarray of shape (n_problems,)
+        Numerical noise of the value: a step may lower the value by as much.
     tolerance : float
         Newton decrement 1/2 g H^-1 g below which the next step is the last one.
     max_iterations : int
@@ -112,6 +116,7 @@ def maximise(
     Maximum
     """
     n_problems, _ = start.shape
+    noise = np.broadcast_to(np.asarray(rounding, dtype=np.float64), (n_problems,))
     index: NDArray[np.intp] = np.arange(n_problems)
     with np.errstate(all="ignore"):
         point = start.astype(np.float64, copy=True)
@@ -130,9 +135,9 @@ def maximise(
             iteration += 1
             step = _solve(state[3], state[2])
             decrement = 0.5 * np.einsum("tp,tp->t", state[2], step)
-            state, stuck = _advance(objective, index, state, step)
+            state, stuck = _advance(objective, index, state, step, noise[index])
             # a step that rounding refuses is harmless where nothing was left to gain
-            done = (decrement < tolerance) | (stuck & (decrement < 1e-9))
+            done = (decrement < tolerance) | (stuck & (decrement < 1e-9 + noise[index]))
             ended = done | stuck | ~np.isfinite(decrement)
             result.point[index], result.value[index] = state[0], state[1]
             result.curvature[index] = state[3]

@@ -5,6 +5,7 @@ The window must be masked, since an order that was chosen with the signal inside
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -76,7 +77,7 @@ def choose_order(
 
     rows: NDArray[np.intp] = np.arange(len(table))
     shorter = deviance(orders[0], rows)
-    for before, after in zip(orders[:-1], orders[1:], strict=True):
+    for before, after in pairwise(orders):
         longer = deviance(after, rows)
         gain = np.maximum(shorter - longer, 0.0) / (after - before)
         if test == "likelihood":

@@ -74,6 +74,9 @@ class RateModel(Protocol):
     def sum_gradient(self, coef: Array, bins: NDArray[np.bool_]) -> Array:
         """Return the derivatives (n_toys, p) of the summed rates of some bins."""
 
+    def slopes(self, coef: Array) -> Array:
+        """Return the derivatives (n, n_bins, p) of the rates (models without per-toy offsets)."""
+
 
 @dataclass(frozen=True)
 class LogLinear:
@@ -91,12 +94,12 @@ class LogLinear:
     @property
     def n_bins(self) -> int:
         """Number of bins."""
-        return self.design.shape[0]
+        return int(self.design.shape[0])
 
     @property
     def n_parameters(self) -> int:
         """Number of coefficients."""
-        return self.design.shape[1]
+        return int(self.design.shape[1])
 
     @property
     def log_exposure(self) -> Array:
@@ -113,7 +116,8 @@ class LogLinear:
 
     def _log_rates(self, coef: Array, index: Index) -> Array:
         offset = self.offset[index] if self.offset.ndim == 2 else self.offset
-        return np.clip(coef @ self.design.T + offset, -_LOG_MAX, _LOG_MAX)
+        log_rate: Array = coef @ self.design.T + offset
+        return log_rate.clip(-_LOG_MAX, _LOG_MAX)
 
     def rates(self, coef: Array, index: Index) -> Array:
         """Return expected counts (n, n_bins) for coefficients (n, p) of the toys `index`."""
@@ -142,6 +146,10 @@ class LogLinear:
         rate = self.rates(coef, np.arange(len(coef)))
         return np.asarray(rate[:, bins] @ self.design[bins])
 
+    def slopes(self, coef: Array) -> Array:
+        """Return the derivatives (n, n_bins, p) of the rates (models without per-toy offsets)."""
+        return np.asarray(self.rates(coef, np.arange(len(coef)))[..., None] * self.design)
+
 
 @dataclass(frozen=True)
 class Integrated:
@@ -163,12 +171,12 @@ class Integrated:
     @property
     def n_bins(self) -> int:
         """Number of bins."""
-        return self.design.shape[0]
+        return int(self.design.shape[0])
 
     @property
     def n_parameters(self) -> int:
         """Number of coefficients."""
-        return self.design.shape[1]
+        return int(self.design.shape[1])
 
     @property
     def log_exposure(self) -> Array:
@@ -217,3 +225,7 @@ class Integrated:
     def sum_gradient(self, coef: Array, bins: NDArray[np.bool_]) -> Array:
         """Return the derivatives (n_toys, p) of the summed rates of some bins."""
         return np.asarray(self._slopes(self._node_rates(coef))[:, bins].sum(axis=1))
+
+    def slopes(self, coef: Array) -> Array:
+        """Return the derivatives (n, n_bins, p) of the rates."""
+        return self._slopes(self._node_rates(coef))

@@ -19,13 +19,13 @@ REASONS = (
     "ok",
     "all used bins are empty, so the fit has no maximum; widen the selection or the range",
     "fewer populated bins than parameters; use a lower order, a wider range or more events",
-    "the events leave a combination of the parameters unbounded (separation); use a lower order "
-    "or more events",
+    "the events leave a parameter unbounded (separation); use a lower order or more events",
     "Newton's method did not converge; check the range, the binning and the counts",
 )
 """Status codes 0 to 4 of a fit, in words."""
 
 _BLOCK = 8192  # toys solved together: large enough for BLAS, small enough for the cache
+_NOISE = 1e-14  # rounding of the log-likelihood per event
 _LOOSE = 1e10  # variance of an inner coefficient, relative to its expectation, that means no bound
 
 
@@ -202,7 +202,7 @@ def _prior_in_basis(
         return None, None
     precision = np.broadcast_to(prior.precision, (n_toys, len(basis)))
     penalty = np.einsum("jp,tj,jq->tpq", basis, precision, basis)
-    return np.linalg.solve(basis, prior.mean), penalty
+    return np.asarray(np.linalg.solve(basis, prior.mean)), np.asarray(penalty)
 
 
 def solve(
@@ -227,7 +227,7 @@ def solve(
         If no toy could determine the parameters with the used bins.
     """
     n_toys, p = len(counts), model.n_parameters
-    keep = used if used.ndim == 1 else used.any(axis=0)
+    keep = np.asarray(used if used.ndim == 1 else used.any(axis=0))
     small, data = model.on_bins(keep), counts[:, keep]
     each = None if used.ndim == 1 else used[:, keep].astype(np.float64)
     data = data if each is None else data * each
@@ -243,9 +243,12 @@ def solve(
     start = _start(problem.part(toys)) if toys.size else inner
     for low in range(0, toys.size, _BLOCK):
         rows = toys[low : low + _BLOCK]
-        best = maximise(problem.part(rows).objective, start[low : low + _BLOCK])
+        total = data[rows].sum(axis=1)
+        best = maximise(
+            problem.part(rows).objective, start[low : low + _BLOCK], rounding=_NOISE * total
+        )
         spread = _invert(best.curvature)
-        size = data[rows].sum(axis=1) / max(float(data.sum(axis=1).mean()), 1e-300)
+        size = total / max(float(data.sum(axis=1).mean()), 1e-300)
         tight = np.einsum("tpp->tp", spread).max(axis=1) * size < _LOOSE
         status[rows[~tight]] = SEPARATED
         status[rows[~best.converged]] = STALLED
