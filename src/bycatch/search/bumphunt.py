@@ -253,6 +253,7 @@ def toy_statistics(
     mode: Mode = "excess",
     normalise: bool = False,
     veto: float | None = None,
+    excluded: NDArray[np.bool_] | None = None,
 ) -> tuple[Array, NDArray[np.intp]]:
     """Scan many pseudo-data sets at once.
 
@@ -265,6 +266,8 @@ def toy_statistics(
     windows : Windows
     mode, normalise, veto
         As in `scan`.
+    excluded : ndarray of bool of shape (n_toys, n_bins), optional
+        Bins that no window of that toy may contain.
 
     Returns
     -------
@@ -275,7 +278,7 @@ def toy_statistics(
     """
     background = np.asarray(background, dtype=np.float64)
     fixed = background.ndim == 1
-    if fixed and not normalise and veto is None:
+    if fixed and not normalise and veto is None and excluded is None:
         return _scan_with_table(np.asarray(toys), background, windows, mode)
     n_toys = toys.shape[0]
     t, best = np.zeros(n_toys), np.full(n_toys, -1, dtype=np.intp)
@@ -287,6 +290,9 @@ def toy_statistics(
         seen = windows.sums(counts)
         expected = _normalised(windows, counts, own) if normalise else windows.sums(own)
         allowed = None if veto is None else ~_vetoed(windows, counts, own, veto)
+        if excluded is not None:
+            free = windows.sums(excluded[part].astype(np.float64)) == 0.0
+            allowed = free if allowed is None else allowed & free
         t[part], best[part] = _largest(seen, expected, allowed, mode)
     return t, best
 
