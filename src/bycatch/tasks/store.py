@@ -140,7 +140,8 @@ class Step:
 
     def _load(self) -> dict[str, NDArray[Any]]:
         try:
-            with np.load(self._arrays, allow_pickle=False) as content:
+            with self._arrays.open("rb") as stream:
+                content = np.load(stream, allow_pickle=False)
                 return {name: content[name] for name in content.files}
         except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
             raise self._damaged(self._arrays, error) from error
