@@ -20,12 +20,14 @@ from numpy.typing import ArrayLike, NDArray
 from bycatch.errors import FitError
 from bycatch.search.background import SQRT_S, check_edges
 from bycatch.search.fit import (
+    BatchFit,
     background_model,
     check_counts,
     fit_model,
     needs_integration,
     summary,
 )
+from bycatch.search.higher import third_order
 from bycatch.search.rates import Array, Integrated, LogLinear, RateModel
 from bycatch.search.solve import OK, REASONS, Prior
 
@@ -46,6 +48,11 @@ class LocalBatch:
         Phi^-1(1 - p): equal to r as long as no correction is applied.
     signal : ndarray of shape (n_toys,)
         Fitted signal events (negative for a deficit).
+    signal_error : ndarray of shape (n_toys,)
+        Its standard error (statistical).
+    r_star : ndarray of shape (n_toys,)
+        r with its third-order correction, which is closer to a standard normal where counts are
+        small (see `bycatch.search.higher`); equal to r where there is none.
     background : ndarray of shape (n_toys,)
         Expected background events in the window from the fit with a free signal.
     background_error : ndarray of shape (n_toys,)
@@ -63,6 +70,8 @@ class LocalBatch:
     p: Array
     z: Array
     signal: Array
+    signal_error: Array
+    r_star: Array
     background: Array
     background_error: Array
     n_window: Array
@@ -181,12 +190,17 @@ class Results:
     ----------
     gain : ndarray of shape (n_toys,)
         Log-likelihood of the alternative minus that of the null.
-    signal, background, variance, n_window : ndarray of shape (n_toys,)
+    signal, signal_variance : ndarray of shape (n_toys,)
+    shift : ndarray of shape (n_toys,)
+        Third-order correction r* - r; NaN where it is not known.
+    background, variance, n_window : ndarray of shape (n_toys,)
     status : ndarray of int8, of shape (n_toys,)
     """
 
     gain: Array
     signal: Array
+    signal_variance: Array
+    shift: Array
     background: Array
     variance: Array
     n_window: Array
@@ -195,7 +209,9 @@ class Results:
     @classmethod
     def empty(cls, n_toys: int) -> Results:
         """Return a table of NaN."""
-        return cls(*(np.full(n_toys, np.nan) for _ in range(5)), np.zeros(n_toys, dtype=np.int8))
+        gain, signal, variance, shift, background, spread, n_window = np.full((7, n_toys), np.nan)
+        status = np.zeros(n_toys, dtype=np.int8)
+        return cls(gain, signal, variance, shift, background, spread, n_window, status)
 
     def put(self, rows: NDArray[np.intp], part: Results) -> None:
         """Write the results of some toys."""
@@ -214,6 +230,8 @@ class Results:
             p=np.asarray(ndtr(-r)),
             z=r.copy(),
             signal=self.signal + nan,
+            signal_error=np.sqrt(self.signal_variance) + nan,
+            r_star=r + np.where(np.isfinite(self.shift), self.shift, 0.0),
             background=self.background + nan,
             background_error=np.sqrt(self.variance) + nan,
             n_window=self.n_window,
@@ -242,9 +260,20 @@ def _excess(
     result.n_window[:] = counts[:, inside].sum(axis=1)
     empty = result.n_window == 0.0
     _alternative_without_events(result, np.flatnonzero(empty), counts, model, inside)
-    _alternative(result, np.flatnonzero(~empty), counts, model, inside)
+    rows = np.flatnonzero(~empty)
+    free = None
+    if rows.size:
+        free = fit_model(counts[rows], with_signal_column(model, inside))
+        _alternative(result, rows, free, model, inside)
     result.signal[:] = result.n_window - result.background
-    _null(result, counts, model, inside, systematic)
+    result.signal_variance[:] = result.n_window + result.variance
+    null = fit_model(counts, model)
+    if free is not None:
+        result.shift[rows] = third_order(free, null, rows, model, inside)
+    _subtract_null(result, null, counts, model, inside, systematic)
+    # the correction is one of the counts: a systematic dilutes it as it dilutes r
+    counting = result.background + result.variance
+    result.shift[:] *= np.sqrt(counting / (counting + systematic**2))
     result.variance[:] += systematic**2
     return result
 
@@ -268,14 +297,11 @@ def _alternative_without_events(
 def _alternative(
     result: Results,
     rows: NDArray[np.intp],
-    counts: Array,
+    fit: BatchFit,
     model: RateModel,
     inside: NDArray[np.bool_],
 ) -> None:
-    """Fit with a free gamma; the background is what remains where gamma is set to zero."""
-    if rows.size == 0:
-        return
-    fit = fit_model(counts[rows], with_signal_column(model, inside))
+    """Read the fit with a free gamma; the background is what remains where gamma is zero."""
     # gamma comes first and the basis is triangular, so the rest does not involve gamma
     shape = model.transformed(fit.basis[1:, 1:])
     inner, covariance = fit.inner_coef[:, 1:], fit.inner_covariance[:, 1:, 1:]
@@ -286,20 +312,19 @@ def _alternative(
     result.variance[rows] = np.einsum("tp,tpq,tq->t", slope, covariance, slope)
 
 
-def _null(
+def _subtract_null(
     result: Results,
+    null: BatchFit,
     counts: Array,
     model: RateModel,
     inside: NDArray[np.bool_],
     systematic: Array,
 ) -> None:
-    """Subtract the log-likelihood of the null from the gain."""
+    """Subtract the log-likelihood of the null (gamma = 0, or constrained) from the gain."""
     fitted = result.status == OK
     plain = np.flatnonzero(fitted & (systematic <= 0.0))
-    if plain.size:
-        fit = fit_model(counts[plain], model)
-        result.gain[plain] -= fit.loglike
-        result.status[plain] = fit.status
+    result.gain[plain] -= null.loglike[plain]
+    result.status[plain] = null.status[plain]
     rows = np.flatnonzero(fitted & (systematic > 0.0))
     if rows.size:
         width = model.n_parameters + 1

@@ -104,7 +104,7 @@ class LogLinear:
     @property
     def log_exposure(self) -> Array:
         """Offset of the log rates, of shape (n_bins,), averaged over toys (for start values)."""
-        return np.atleast_2d(self.offset).mean(axis=0)
+        return np.asarray(np.atleast_2d(self.offset).mean(axis=0))
 
     def transformed(self, matrix: Array) -> LogLinear:
         """Return the model of coefficients a where the present ones are `matrix` @ a."""
@@ -117,11 +117,11 @@ class LogLinear:
     def _log_rates(self, coef: Array, index: Index) -> Array:
         offset = self.offset[index] if self.offset.ndim == 2 else self.offset
         log_rate: Array = coef @ self.design.T + offset
-        return log_rate.clip(-_LOG_MAX, _LOG_MAX)
+        return np.asarray(log_rate.clip(-_LOG_MAX, _LOG_MAX))
 
     def rates(self, coef: Array, index: Index) -> Array:
         """Return expected counts (n, n_bins) for coefficients (n, p) of the toys `index`."""
-        return np.asarray(np.exp(self._log_rates(coef, index)))
+        return np.exp(self._log_rates(coef, index))
 
     def evaluate(
         self, coef: Array, counts: Array, used: Array | None, index: Index
