@@ -32,10 +32,9 @@ def write_reference(path: Path) -> None:
 def reference() -> str:
     """Return the page: one table for each block, and the JSON schema."""
     schema = SearchConfig.model_json_schema()
-    parts = [HEAD, _block("The file", schema)]
-    parts += [
-        _block(_title(name), definition) for name, definition in schema.get("$defs", {}).items()
-    ]
+    definitions = schema.get("$defs", {})
+    parts = [HEAD, _block("The file", schema, definitions)]
+    parts += [_block(_title(name), block, definitions) for name, block in definitions.items()]
     parts.append(f"## JSON schema\n\n```json\n{json.dumps(schema, indent=1)}\n```\n")
     return "\n".join(parts)
 
@@ -44,15 +43,21 @@ def _title(name: str) -> str:
     return f"Block `{name.removesuffix('Config').lower()}`"
 
 
-def _block(title: str, schema: dict[str, Any]) -> str:
+def _block(title: str, schema: dict[str, Any], definitions: dict[str, Any]) -> str:
     required = set(schema.get("required", []))
     lines = [f"## {title}", "", schema.get("description", ""), ""]
     lines += ["| key | type | default | meaning |", "|---|---|---|---|"]
     for key, field in schema["properties"].items():
         default = "(required)" if key in required else _default(field.get("default"))
-        text = field.get("description", "").replace("|", "\\|")
+        text = _described(field, definitions).replace("|", "\\|")
         lines.append(f"| `{key}` | {_type(field)} | {default} | {text} |")
     return "\n".join([*lines, ""])
+
+
+def _described(field: dict[str, Any], definitions: dict[str, Any]) -> str:
+    """Return a key's meaning; a block's own where the key does not say more."""
+    block = definitions.get(field.get("$ref", "").rpartition("/")[2], {})
+    return str(field.get("description") or block.get("description", ""))
 
 
 def _default(value: Any) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from bycatch import __version__
-from bycatch.errors import BycatchError
+from bycatch.errors import BycatchError, nearest
 
 __all__ = ["main"]
 
@@ -31,10 +31,11 @@ class _Verbs(click.Group):
         """List the verbs."""
         return list(_VERBS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
         """Load a verb."""
         if cmd_name not in _VERBS:
-            return None
+            message = f"There is no verb {cmd_name!r}; the nearest are {nearest(cmd_name, _VERBS)}."
+            raise click.UsageError(message, ctx)
         module = importlib.import_module(f"bycatch.cli.{cmd_name}")
         command: click.Command = getattr(module, cmd_name)
         return command

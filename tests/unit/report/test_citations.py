@@ -1,0 +1,35 @@
+"""BibTeX that LaTeX can read, for every template."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from bycatch.errors import ConfigError
+from bycatch.report.citations import CITATIONS, bibtex
+from bycatch.template import TEMPLATES
+
+
+@pytest.mark.parametrize("key", list(CITATIONS))
+def test_entries_are_well_formed(key):
+    entry = CITATIONS[key]
+    assert re.match(rf"@\w+\{{{key},\n", entry)
+    assert entry.count("{") == entry.count("}")
+    for field in ("author", "title", "year"):
+        assert f"  {field} = {{" in entry
+
+
+def test_every_template_can_be_cited():
+    for template in TEMPLATES.values():
+        assert template.citation in CITATIONS
+
+
+def test_each_once_in_order():
+    text = bibtex(["pytorch", "cwola", "pytorch"])
+    assert re.findall(r"@\w+\{([\w-]+),", text) == ["pytorch", "cwola"]
+
+
+def test_an_unknown_key():
+    with pytest.raises(ConfigError, match="no citation 'cwolla'; the nearest are 'cwola'"):
+        bibtex(["cwolla"])
