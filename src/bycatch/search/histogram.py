@@ -12,7 +12,7 @@ error is then that of a count, on average over the bins.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,9 +21,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from bycatch.errors import ConfigError, DataError, InputError, nearest
 
-__all__ = ["Histogram", "from_events", "make_histogram", "read_histogram"]
+__all__ = ["Histogram", "from_events", "load_histogram", "make_histogram", "read_histogram"]
 
 Array = NDArray[np.float64]
+
+_BINS = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,7 +189,7 @@ def from_events(
     column: str,
     *,
     window: tuple[float, float] | None = None,
-    bins: int = 100,
+    bins: int = _BINS,
     where: str | None = None,
     weight: str | None = None,
 ) -> Histogram:
@@ -244,7 +246,57 @@ def from_events(
     )
 
 
-def _chunks(path: str, column: str, where: str | None, weight: str | None, source: str):  # type: ignore[no-untyped-def]
+def load_histogram(
+    path: str,
+    *,
+    column: str | None = None,
+    window: tuple[float, float] | None = None,
+    bins: int | None = None,
+    where: str | None = None,
+    weight: str | None = None,
+    luminosity: float | None = None,
+    unit_scale: float | None = None,
+) -> Histogram:
+    """Make or read the histogram that a user's options describe.
+
+    Parameters
+    ----------
+    path : str
+        Events if `column` is given, a histogram otherwise.
+    column, window, bins, where, weight
+        See `from_events`; `window` also cuts a histogram to whole bins.
+    luminosity, unit_scale
+        See `read_histogram`.
+
+    Returns
+    -------
+    Histogram
+
+    Raises
+    ------
+    ConfigError
+        If options of the other kind of input are given.
+    """
+    events = {"--bins": bins, "--where": where, "--weight": weight}
+    tables = {"--luminosity": luminosity, "--unit-scale": unit_scale}
+    wrong = [name for name, value in (tables if column else events).items() if value is not None]
+    if wrong:
+        kind = "a column of events" if column else "a histogram that is binned already"
+        message = f"{' and '.join(wrong)} make no sense for {kind}: leave them out" + (
+            "." if column else ", or name the column with --column."
+        )
+        raise ConfigError(message)
+    if column is not None:
+        return from_events(
+            path, column, window=window, bins=bins or _BINS, where=where, weight=weight
+        )
+    histogram = read_histogram(path, luminosity=luminosity, unit_scale=unit_scale or 1.0)
+    return histogram if window is None else histogram.within(*window)
+
+
+def _chunks(
+    path: str, column: str, where: str | None, weight: str | None, source: str
+) -> Iterator[tuple[Array, Array]]:
     """Yield (values, weights) of each chunk, values checked to be finite."""
     from bycatch.events import scan  # noqa: PLC0415 - readers are heavy
     from bycatch.events.expressions import parse  # noqa: PLC0415

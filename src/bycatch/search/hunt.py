@@ -19,7 +19,6 @@ for example arXiv:1703.09127, section 6.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +32,7 @@ from bycatch.search.histogram import Histogram
 from bycatch.search.hunt_plan import HuntFit, HuntPlan, HuntResult
 from bycatch.search.hunt_windows import found_windows, rounded
 from bycatch.search.smooth import Smooth, choose_family
+from bycatch.tasks import Progress, SilentProgress
 
 __all__ = ["HuntPlan", "HuntResult", "Outcome", "analyse", "hunt"]
 
@@ -141,7 +141,7 @@ def _mask(
 def hunt(
     histogram: Histogram,
     plan: HuntPlan,
-    progress: Callable[[int], None] | None = None,
+    progress: Progress | None = None,
 ) -> HuntResult:
     """Hunt for a bump.
 
@@ -149,8 +149,8 @@ def hunt(
     ----------
     histogram : Histogram
     plan : HuntPlan
-    progress : callable, optional
-        Called with the number of finished toys.
+    progress : Progress, optional
+        Shows the toys.
 
     Returns
     -------
@@ -179,7 +179,7 @@ def hunt(
         normalise=plan.normalise,
         veto=plan.veto,
     )
-    toys, goodness, failed = _throw(data, smooth, windows, used, plan, progress)
+    toys, goodness, failed = _throw(data, smooth, windows, used, plan, progress or SilentProgress())
     below = np.count_nonzero(goodness <= data.goodness[0])
     fit = smooth.single(histogram.counts, data.used[0], order)
     return HuntResult(
@@ -255,7 +255,7 @@ def _throw(
     windows: Windows,
     used: Bools,
     plan: HuntPlan,
-    progress: Callable[[int], None] | None,
+    progress: Progress,
 ) -> tuple[Array, Array, int]:
     """Return t and the goodness of fit of each toy, and how many fits failed.
 
@@ -264,6 +264,7 @@ def _throw(
     if plan.toys < 1:
         message = f"A global p-value needs at least one toy, but --toys is {plan.toys}."
         raise ConfigError(message)
+    progress.stage("Hunting in toys", plan.toys)
     t, goodness = np.empty(plan.toys), np.empty(plan.toys)
     for block, start in enumerate(range(0, plan.toys, _BLOCK)):
         stop = min(start + _BLOCK, plan.toys)
@@ -271,8 +272,7 @@ def _throw(
         counts = rng.poisson(data.rate[0], size=(_BLOCK, windows.n_bins))[: stop - start]
         part = analyse(counts.astype(np.float64), smooth, windows, used, plan)
         t[start:stop], goodness[start:stop] = part.t, part.goodness
-        if progress is not None:
-            progress(stop)
+        progress.advance(stop - start)
     failed = int(np.count_nonzero(~np.isfinite(t)))
     if failed > max(1.0, _MAX_FAILED * plan.toys):
         message = (

@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bycatch import __version__
+from bycatch.errors import ConfigError
 from bycatch.search.background import SQRT_S
 from bycatch.search.bumphunt import Mode, Scan
 from bycatch.search.globalp import GlobalP
 from bycatch.search.histogram import Histogram
 
-__all__ = ["FoundWindow", "HuntFit", "HuntPlan", "HuntResult"]
+__all__ = ["FoundWindow", "HuntFit", "HuntPlan", "HuntResult", "parse_widths"]
 
 Array = NDArray[np.float64]
 
@@ -54,7 +55,7 @@ class HuntPlan:
     order: int | Literal["auto"] = "auto"
     widths: tuple[int, ...] | None = None
     mask: tuple[tuple[float, float], ...] = ()
-    toys: int = 1000
+    toys: int = 10_000
     seed: int = 1
     mode: Mode = "excess"
     normalise: bool = False
@@ -189,3 +190,39 @@ class HuntResult:
             },
             "citations": ["bumphunter"],
         }
+
+
+def parse_widths(text: str) -> tuple[int, ...]:
+    """Read window widths as people write them.
+
+    Parameters
+    ----------
+    text : str
+        ``2-8``, ``2,3,5`` or a mixture, in bins.
+
+    Returns
+    -------
+    tuple of int
+        Rising, each once.
+
+    Raises
+    ------
+    ConfigError
+        If it is neither.
+
+    Examples
+    --------
+    >>> parse_widths("2-4,8")
+    (2, 3, 4, 8)
+    """
+    widths: set[int] = set()
+    for part in text.split(","):
+        low, dash, high = part.strip().partition("-")
+        if not low.isdecimal() or (dash and not high.isdecimal()):
+            message = f"Widths are written like 2-8 or 2,3,5 (in bins), not {text!r}."
+            raise ConfigError(message)
+        widths.update(range(int(low), int(high or low) + 1))
+    if not widths or min(widths) < 1:
+        message = f"Widths must be at least 1 bin and ranges must rise, but they are {text!r}."
+        raise ConfigError(message)
+    return tuple(sorted(widths))

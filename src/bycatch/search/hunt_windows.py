@@ -21,7 +21,7 @@ __all__ = ["found_windows", "local_excess", "rounded"]
 Array = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-_WORTH_LISTING = float(np.log(0.05))
+_WORTH_LISTING = 0.32  # global p of a further window
 
 
 def rounded(low: float, high: float) -> tuple[float, float]:
@@ -57,7 +57,7 @@ def found_windows(
     Yields
     ------
     FoundWindow
-        By rising BumpHunter p; at most ``plan.n_windows`` after the best, with p below 0.05.
+        By rising BumpHunter p; after the best at most ``plan.n_windows`` with a global p below 0.32.
     """
     windows = found.windows
     bins = np.arange(windows.n_bins)
@@ -67,7 +67,9 @@ def found_windows(
         inside = (bins >= windows.first[index]) & (bins < windows.last[index])
         if taken[inside].any():
             continue
-        if listed > plan.n_windows or (listed > 0 and found.log_p[index] > _WORTH_LISTING):
+        t = float(0.0 - found.log_p[index])
+        overall = global_p(t, toys).p
+        if listed > plan.n_windows or (listed > 0 and overall > _WORTH_LISTING):
             return
         listed += 1
         taken |= _neighbourhood(inside, ~used)
@@ -82,8 +84,8 @@ def found_windows(
             background_error=error,
             local_p=p if sign > 0 else 1.0 - p,
             local_z=sign * z,
-            bumphunter_t=float(0.0 - found.log_p[index]),
-            global_p=global_p(float(0.0 - found.log_p[index]), toys).p,
+            bumphunter_t=t,
+            global_p=overall,
         )
 
 

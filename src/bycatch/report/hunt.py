@@ -1,0 +1,77 @@
+"""The page of a bump hunt: one self-contained HTML file, its figures and its numbers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from bycatch.report import html
+from bycatch.report.citations import bibtex
+from bycatch.report.hunt_words import answer, fit_sentence, warnings_of
+from bycatch.report.plots.hunt import plot_hunt, plot_hunt_toys
+from bycatch.search.hunt_plan import HuntResult
+from bycatch.tasks import atomic_write
+
+__all__ = ["write_hunt"]
+
+
+def write_hunt(result: HuntResult, folder: Path, command: str = "bycatch hunt") -> Path:
+    """Write ``result.json``, ``report.html`` and ``figures/hunt.pdf`` and ``.png``.
+
+    Parameters
+    ----------
+    result : HuntResult
+    folder : Path
+    command : str
+        What repeats the hunt, for the page.
+
+    Returns
+    -------
+    Path
+        Of the page.
+
+    Raises
+    ------
+    StorageError
+        If a file cannot be written; what was there stays whole.
+    """
+    numbers = html.jsonable(result.to_json())
+    text = json.dumps(numbers, indent=1, allow_nan=False) + "\n"
+    atomic_write(folder / "result.json", text.encode())
+    what = "excess" if result.plan.mode == "excess" else "deficit"
+    kind, sentence = answer(result)
+    page = html.render(
+        "hunt.html.j2",
+        result=result,
+        best=result.best,
+        what=what,
+        kind=kind,
+        sentence=sentence,
+        fit_sentence=fit_sentence(result),
+        warnings=warnings_of(result),
+        spectrum=html.publish(
+            lambda width: plot_hunt(result, width=width),
+            folder,
+            "hunt",
+            "Spectrum with background fit, pulls, and the p-value of every window",
+            "Top: data with 68.3 % Poisson intervals, background fit with its standard error, and"
+            " the best window (shaded). Middle: signed root of the Poisson deviance of each bin;"
+            f" the dotted lines stand at ±2. Bottom: every window with an {what} as a bar at its"
+            " BumpHunter p, the best one thick.",
+        ),
+        toys=html.publish(
+            lambda width: plot_hunt_toys(result, width=width),
+            folder,
+            "hunt_toys",
+            "Distribution of BumpHunter's statistic in the toys",
+            "Each toy is drawn from the background fit and goes through the whole procedure:"
+            " background refitted, order chosen again, found windows masked. Global p is the"
+            " fraction of toys at or beyond the data.",
+        ),
+        command=command,
+        versions=html.versions(),
+        bibtex=bibtex(["bycatch", "bumphunter", "asymptotics", "clopper-pearson"]),
+    )
+    path = folder / "report.html"
+    atomic_write(path, page.encode())
+    return path
