@@ -40,7 +40,7 @@ def _panels(result: SearchResult) -> list[Spectrum]:
 def _local(look: Look | None) -> str:
     if look is None or look.local_p is None:
         return "no number"
-    return f"local p = {p_value(look.local_p, look.local_z)} ({z_value(look.local_z)}$\\sigma$)"
+    return f"local p = {p_value(look.local_p, look.local_z)} ({z_value(look.local_z)} {SIGMA})"
 
 
 def _look_of(spectrum: Spectrum, looks: Sequence[Look]) -> Look | None:

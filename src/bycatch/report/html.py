@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import jinja2
+from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 
 from bycatch.report import numbers
@@ -24,8 +25,6 @@ from bycatch.tasks import atomic_write
 
 __all__ = ["Embedded", "embed", "environment", "publish", "render", "versions"]
 
-SVG_LIMIT: Final = 180_000
-"""Larger drawings are embedded as PNG; keeps a page of a dozen figures below 5 MB."""
 PACKAGES: Final = ("bycatch", "numpy", "scipy", "torch", "lightgbm", "scikit-learn", "matplotlib")
 
 
@@ -67,7 +66,20 @@ def environment() -> jinja2.Environment:
     )
     for name in numbers.__all__:
         env.filters[name] = getattr(numbers, name)
+    env.filters["code"] = code
     return env
+
+
+def code(text: str) -> Markup:
+    """Return `text` escaped, with what stands between back ticks as code."""
+    parts = str(text).split("`")
+    if len(parts) % 2 == 0:
+        return escape(text)
+    pieces = (
+        Markup("<code>{}</code>").format(part) if i % 2 else escape(part)
+        for i, part in enumerate(parts)
+    )
+    return Markup("").join(pieces)
 
 
 def render(template: str, **context: Any) -> str:
@@ -75,12 +87,9 @@ def render(template: str, **context: Any) -> str:
     return environment().get_template(template).render(**context)
 
 
-def data_uri(figure: Figure) -> str:
-    """Return `figure` as a data URI: SVG, or PNG where the drawing is large."""
-    content, kind = figure_bytes(figure, "svg"), "svg+xml"
-    if len(content) > SVG_LIMIT:
-        content, kind = figure_bytes(figure, "png"), "png"
-    return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"
+def data_uri(png: bytes) -> str:
+    """Return a PNG file as a data URI."""
+    return f"data:image/png;base64,{base64.b64encode(png).decode('ascii')}"
 
 
 def embed(draw: Callable[[float], Figure], name: str, alt: str, caption: str = "") -> Embedded:
@@ -93,7 +102,8 @@ def embed(draw: Callable[[float], Figure], name: str, alt: str, caption: str = "
     name, alt, caption : str
         See `Embedded`.
     """
-    return Embedded(name, alt, caption, data_uri(draw(WIDE)), data_uri(draw(NARROW)))
+    wide, narrow = (data_uri(figure_bytes(draw(width), "png")) for width in (WIDE, NARROW))
+    return Embedded(name, alt, caption, wide, narrow)
 
 
 def publish(
@@ -106,13 +116,15 @@ def publish(
     StorageError
         Where a file cannot be written.
     """
-    wide = draw(WIDE)
+    figure = draw(WIDE)
+    contents = {"pdf": figure_bytes(figure, "pdf"), "png": figure_bytes(figure, "png")}
     files = []
-    for kind in ("pdf", "png"):
+    for kind, content in contents.items():
         path = Path("figures") / f"{name}.{kind}"
-        atomic_write(folder / path, figure_bytes(wide, kind, dpi=200))
+        atomic_write(folder / path, content)
         files.append(path.as_posix())
-    return Embedded(name, alt, caption, data_uri(wide), data_uri(draw(NARROW)), tuple(files))
+    narrow = data_uri(figure_bytes(draw(NARROW), "png"))
+    return Embedded(name, alt, caption, data_uri(contents["png"]), narrow, tuple(files))
 
 
 def versions() -> dict[str, str]:

@@ -40,6 +40,7 @@ def _panel(axes: Axes, item: FeatureComparison, place: int) -> None:
     )
     axes.set_xlabel(plain(item.feature, 30), fontsize=9)
     axes.tick_params(labelsize=8)
+    axes.minorticks_off()
 
 
 @styled

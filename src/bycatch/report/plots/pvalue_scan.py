@@ -12,12 +12,24 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 from scipy.special import log_ndtr, ndtr
 
-from bycatch.report.numbers import percent
-from bycatch.report.style import FAIL, INK, MUTED, WIDE, colours, new_figure, plain, styled
+from bycatch.report.numbers import SIGMA, percent
+from bycatch.report.style import (
+    FAIL,
+    INK,
+    MUTED,
+    WIDE,
+    colours,
+    log_label,
+    new_figure,
+    plain,
+    styled,
+)
 from bycatch.search.result import Look
 
 __all__ = ["global_line", "log10_p", "plot_pvalue_scan"]
 
+DEEP = 9.0
+"""Beyond 1e-9 the axis is stretched at the top, where the global lines stand."""
 MARKERS = ("o", "s", "D", "^", "v", "P")
 
 
@@ -55,7 +67,7 @@ def _sigma_lines(axes: Axes, lowest: float) -> None:
         y = float(log10_p(k))
         axes.axhline(y, color=MUTED, lw=0.6, ls=":", zorder=1)
         axes.annotate(
-            rf"{k}$\sigma$",
+            f"{k} {SIGMA}",
             (1.008, y),
             xycoords=("axes fraction", "data"),
             va="center",
@@ -74,10 +86,11 @@ def _global_lines(axes: Axes, toy_maxima: Sequence[float], lowest: float) -> int
         y = float(log10_p(z))
         axes.axhline(y, color=FAIL, lw=1.1, ls=(0, (6, 2)), zorder=2, gid=f"global-{k}")
         axes.annotate(
-            rf"global {k}$\sigma$",
-            (0.008, y),
+            f"global {k} {SIGMA}",
+            (0.995, y),
             xycoords=("axes fraction", "data"),
             va="bottom",
+            ha="right",
             fontsize=8,
             color=FAIL,
         )
@@ -101,12 +114,25 @@ def _series(axes: Axes, looks: Sequence[Look], name: str, colour: str, place: in
     axes.plot(x, y, marker, color=colour, ms=5, mec="white", mew=0.5, zorder=4)
 
 
+def _root(y: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(-np.sqrt(np.maximum(-np.asarray(y, dtype=float), 0.0)))
+
+
+def _square(v: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(-(np.asarray(v, dtype=float) ** 2))
+
+
 def _axis(axes: Axes, lowest: float) -> None:
-    axes.set_ylim(lowest, 0.25)
-    step = max(1, math.ceil(-lowest / 7))
-    ticks = list(range(0, math.floor(-lowest) + 1, step))
+    depth = -lowest
+    if depth > DEEP:
+        axes.set_yscale("function", functions=(_root, _square))
+        ticks = sorted({0, 1, *(round(depth * (i / 6) ** 2) for i in range(7))})
+        ticks = [t for t in ticks if t <= depth]
+    else:
+        ticks = list(range(0, math.floor(depth) + 1, max(1, math.ceil(depth / 7))))
+    axes.set_ylim(lowest, 0.0)
     axes.set_yticks([-float(t) for t in ticks])
-    axes.set_yticklabels(["1" if t == 0 else f"$10^{{-{t}}}$" for t in ticks])
+    axes.set_yticklabels([log_label(10.0**-t) if t < 300 else f"1e-{t}" for t in ticks])
     axes.minorticks_off()
     axes.tick_params(axis="y", right=False)
     axes.set_ylabel("local p")
@@ -135,7 +161,8 @@ def plot_pvalue_scan(
     Returns
     -------
     matplotlib.figure.Figure
-        Each panel's y axis is log10 of p, so that nothing underflows.
+        Each panel's y axis is log10 of p, so that nothing underflows; where p falls below 1e-9
+        its upper part is stretched.
     """
     points = list(dict.fromkeys(look.working_point for look in looks))
     colour = colours([look.method for look in looks])
@@ -168,4 +195,4 @@ def _frame(axes: Axes, looks: Sequence[Look], resonance: str) -> None:
         low = min(look.window[0] for look in looks)
         high = max(look.window[1] for look in looks)
         margin = 0.06 * (high - low)
-        axes.set_xlim(low - margin, high + margin)
+        axes.set_xlim(low - margin, high + 3 * margin)  # room for the lines' names

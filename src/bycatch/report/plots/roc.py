@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from bycatch.report.style import MUTED, WIDE, colours, new_figure, plain, styled
+from bycatch.report.style import MUTED, WIDE, colours, log_label, new_figure, plain, styled
 from bycatch.search.result import Evaluation
 
 __all__ = ["plot_roc"]
@@ -48,7 +48,7 @@ def plot_roc(evaluation: Sequence[Evaluation], *, width: float = WIDE) -> Figure
     left.plot(diagonal, 1 / diagonal, color=MUTED, ls=":", lw=1, label="random")
     right.plot(diagonal, np.sqrt(diagonal), color=MUTED, ls=":", lw=1, label="random")
     left.set_yscale("log")
-    left.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:,.0f}"))
+    left.yaxis.set_major_formatter(FuncFormatter(log_label))
     left.set_ylabel("background rejection 1/ε$_B$")
     right.set_ylabel(r"SIC  ε$_S$ / √ε$_B$")
     right.set_ylim(bottom=0)

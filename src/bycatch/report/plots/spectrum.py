@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 from numpy.typing import NDArray
 from scipy.special import gammaincinv
 
@@ -19,11 +20,20 @@ from bycatch.report.style import (
     PALETTE,
     SIGNAL,
     WIDE,
+    log_label,
     new_figure,
     plain,
     styled,
 )
 from bycatch.search.result import Spectrum
+
+_LEGEND = (
+    "events before selection",
+    "selected events",
+    "background fit",
+    "its standard error",
+    "window (masked in this fit)",
+)
 
 __all__ = ["garwood", "plot_spectra", "plot_spectrum", "pulls"]
 
@@ -88,12 +98,15 @@ def _shade(axes: Axes, spectrum: Spectrum, label: str | None) -> None:
         axes.axvspan(*spectrum.window, color=SIGNAL, lw=0, zorder=0, label=label)
 
 
-def _limits(values: Floats) -> tuple[float, float]:
-    positive = values[np.isfinite(values) & (values > 0)]
-    if positive.size == 0:
-        return 0.3, 10.0
-    low = max(float(positive.min()), float(positive.max()) * 1e-6)
-    return min(0.5 * low, 0.5), 4.0 * float(positive.max())
+def _limits(counts: Floats, fit: Floats) -> tuple[float, float]:
+    """Return limits that hold all points, and the fit down to a tenth of the lowest point."""
+    full = counts[counts > 0]
+    if full.size == 0:
+        full = fit[fit > 0] if (fit > 0).any() else np.array([1.0])
+    low = 0.1 * float(full.min())
+    if fit.size and (fit > 0).any():
+        low = max(low, 0.5 * min(float(fit[fit > 0].min()), float(full.min())))
+    return low, 4.0 * float(max(full.max(), fit.max(initial=0.0)))
 
 
 def _draw(axes: Axes, spectrum: Spectrum, size: float, labels: bool) -> None:
@@ -101,7 +114,7 @@ def _draw(axes: Axes, spectrum: Spectrum, size: float, labels: bool) -> None:
     scale = width / np.diff(edges)
     centres = 0.5 * (edges[1:] + edges[:-1])
     _shade(axes, spectrum, "window (masked in this fit)" if labels else None)
-    shown = [counts[counts > 0] * scale[counts > 0]]
+    fit = np.zeros(0)
     if spectrum.fit is not None:
         fit = np.asarray(spectrum.fit, dtype=float) * scale
         if spectrum.fit_error is not None:
@@ -111,7 +124,6 @@ def _draw(axes: Axes, spectrum: Spectrum, size: float, labels: bool) -> None:
             axes.stairs(fit + error, edges, baseline=low, fill=True, color=BAND, lw=0, label=band)
         name = "background fit" if labels else None
         axes.stairs(fit, edges, baseline=None, color=PALETTE[0], lw=1.4, label=name)
-        shown.append(fit)
     low, high = garwood(counts, errors)
     full = counts > 0
     axes.errorbar(
@@ -128,7 +140,9 @@ def _draw(axes: Axes, spectrum: Spectrum, size: float, labels: bool) -> None:
         else None,
     )
     axes.set_yscale("log")
-    axes.set_ylim(*_limits(np.concatenate(shown)))
+    axes.yaxis.set_major_formatter(FuncFormatter(log_label))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.set_ylim(*_limits(counts * scale, fit))
     axes.set_xlim(edges[0], edges[-1])
 
 
@@ -186,7 +200,9 @@ def plot_spectrum(
     _pull_panel(bottom, spectrum)
     top.set_ylabel(_per_bin(spectrum, weighted))
     bottom.set_xlabel(plain(resonance))
-    top.legend(loc="upper right")
+    handles, labels = top.get_legend_handles_labels()
+    order = sorted(range(len(labels)), key=lambda i: _LEGEND.index(labels[i]))
+    top.legend([handles[i] for i in order], [labels[i] for i in order], loc="upper right")
     if spectrum.fit is None:
         top.text(0.03, 0.05, "no fit: see the table", transform=top.transAxes, color=FAIL)
     if title:
@@ -233,6 +249,7 @@ def plot_spectra(
             fontsize=8.5,
         )
         axes.tick_params(labelsize=8)
+        axes.xaxis.set_minor_locator(NullLocator())
         axes.xaxis.get_major_locator().set_params(nbins=4)
         if i + columns >= len(spectra):
             axes.tick_params(labelbottom=True)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
+from bycatch.report.numbers import SIGMA
 from bycatch.report.plots.pvalue_scan import global_line
 from bycatch.report.style import FAIL, INK, MUTED, PALETTE, TEMPLATE, WIDE, new_figure, styled
 
@@ -49,7 +50,7 @@ def plot_toys(
         if line is None:
             continue
         axes.vlines(line, 0, 1.02 * peak, color=FAIL, lw=1.0, ls=(0, (6, 2)), gid=f"global-{k}")
-        axes.text(line, 1.05 * peak, rf"{k}$\sigma$", color=FAIL, fontsize=8, ha="center")
+        axes.text(line, 1.05 * peak, f"{k} {SIGMA}", color=FAIL, fontsize=8, ha="center")
     axes.set_xlim(low, high)
     axes.set_ylim(0, 1.32 * peak)
     axes.set_xlabel("largest local significance of all looks")
