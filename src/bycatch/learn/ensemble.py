@@ -6,6 +6,7 @@ Fifty small networks cost little more than a few: their weights form one tensor 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, Self
@@ -212,10 +213,24 @@ class NetworkEnsemble:
         with damaged_metadata(folder):
             ensemble = cls(**checkpoint.metadata["options"])
             ensemble.histories_ = histories_from_json(checkpoint.metadata["histories"])
-        ensemble._parameters = {
-            name: torch.from_numpy(np.array(array)) for name, array in checkpoint.arrays.items()
-        }
+            ensemble._parameters = {
+                name: torch.from_numpy(np.array(array)) for name, array in checkpoint.arrays.items()
+            }
+            ensemble._check_shapes()
         return ensemble
+
+    def _check_shapes(self) -> None:
+        """Refuse loaded arrays that are not the weights of this ensemble (ValueError, KeyError)."""
+        n_features = self._parameters["shift"].shape[2]
+        sizes = (n_features, *self.hidden, 1)
+        expected = {"shift": (1, n_features), "scale": (1, n_features)}
+        for layer, (n_in, n_out) in enumerate(itertools.pairwise(sizes)):
+            expected[f"weight{layer}"] = (n_in, n_out)
+            expected[f"bias{layer}"] = (1, n_out)
+        found = {name: tuple(value.shape) for name, value in self._parameters.items()}
+        if found != {name: (self.members, *shape) for name, shape in expected.items()}:
+            message = "the arrays do not have the shapes of its options"
+            raise ValueError(message)
 
     def _fitted(self) -> dict[str, Tensor]:
         if not self._parameters:

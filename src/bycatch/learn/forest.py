@@ -43,6 +43,24 @@ class Forest:
     depth: int
     baseline: float
 
+    def __post_init__(self) -> None:
+        """Refuse arrays that do not fit together.
+
+        Raises
+        ------
+        ValueError
+        """
+        nodes = len(self.value)
+        for name in ("feature", "threshold", "left", "right"):
+            if getattr(self, name).shape != (nodes,):
+                message = f"'{name}' does not have {nodes} entries"
+                raise ValueError(message)
+        for name in ("roots", "left", "right"):
+            array = getattr(self, name)
+            if array.size and not (array.min() >= 0 and array.max() < nodes):
+                message = f"'{name}' points outside of the trees"
+                raise ValueError(message)
+
     def sum(self, X: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the baseline plus the leaves' values in the order of the trees.
 

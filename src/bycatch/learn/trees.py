@@ -168,13 +168,12 @@ class LightGBMEnsemble:
         validation_loss: list[float] = []
         best = 0
         for tree in range(self.max_trees):
-            if booster.update():
-                break  # no leaf can be split any more
+            finished = booster.update()  # True where no leaf can be split any more
             train_loss.append(float(booster.eval_train()[0][2]))
             validation_loss.append(float(booster.eval_valid()[0][2]))
             if tree < self.min_trees or validation_loss[tree] < validation_loss[best]:
                 best = tree
-            if tree - best >= self.patience:
+            if finished or tree - best >= self.patience:
                 break
         history = History(tuple(train_loss), tuple(validation_loss), best)
         booster.free_dataset()
