@@ -13,7 +13,8 @@ from bycatch.learn.random import stream
 from bycatch.search.correction import Correction
 from bycatch.search.fit import fit_background
 from bycatch.search.goodness import goodness_of_fit
-from bycatch.search.local import LocalBatch, toy_calibrated_p, window_bins, window_excess
+from bycatch.search.local import LocalBatch, window_bins, window_excess
+from bycatch.search.looktoys import toy_calibrated_p
 from bycatch.search.order import choose_order
 from bycatch.search.plan import BackgroundPlan
 from bycatch.search.result import Look, Spectrum
@@ -262,7 +263,7 @@ def _local_p(
         systematic,
         n_toys=LOW_COUNT_TOYS,
         rng=stream(seed, "low-count", str(key)),
-    )
+    ).p
     if from_toys * (LOW_COUNT_TOYS + 1) > LOW_COUNT_HITS:
         return from_toys, "ok"
     return asymptotic, "ok"
