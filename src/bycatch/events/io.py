@@ -212,14 +212,19 @@ def _pieces(path: Paths, request: _Request, chunk: int) -> Iterator[_Piece]:
         raise DataError(message)
     files = resolve_paths(path)
     first: tuple[str, ...] | None = None
+    empty = True
     for file in files:
         with open_source(file) as source:
             first = source.columns if first is None else first
             needed = request.needed(source)
             _check_columns(source, needed, first, files[0], request.columns is None)
             kept = source.columns if request.columns is None else request.columns
+            empty = empty and source.empty(needed)
             for raw in source.batches(needed, chunk, request.where):
                 yield _select(request, raw, kept)
+    if empty:
+        message = f"{', '.join(files[:3])} holds no events; check how it was written."
+        raise InputError(message)
 
 
 def _select(request: _Request, raw: Mapping[str, Any], kept: tuple[str, ...]) -> _Piece:

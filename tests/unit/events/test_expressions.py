@@ -200,7 +200,7 @@ def test_misfits(text: str, message: str) -> None:
 
 
 def test_missing_column_names_the_nearest() -> None:
-    with pytest.raises(ColumnError, match="'jet_mass'.*nearest are 'jet mass'"):
+    with pytest.raises(ColumnError, match=r"'jet_mass'.*nearest are 'jet mass'"):
         evaluate("jet_mass + 1")
 
 

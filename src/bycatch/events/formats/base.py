@@ -77,6 +77,10 @@ class Source(ABC):
         dict of str to ndarray or awkward.Array
         """
 
+    @abstractmethod
+    def empty(self, columns: Sequence[str]) -> bool:
+        """Whether these columns have no rows at all."""
+
     def check(self, names: Sequence[str]) -> None:
         """Raise `ColumnError` unless the file has all of these columns."""
         for name in names:
@@ -98,6 +102,10 @@ class RandomAccess(Source):
     @abstractmethod
     def count(self, columns: Sequence[str]) -> int:
         """Return the number of rows that these columns have in common."""
+
+    def empty(self, columns: Sequence[str]) -> bool:
+        """Whether these columns have no rows at all."""
+        return self.count(columns) == 0
 
     def batches(
         self, columns: Sequence[str], rows: int, where: Expression | None

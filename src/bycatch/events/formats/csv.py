@@ -16,7 +16,7 @@ from bycatch.events.formats.base import Batch, Source, damaged
 
 __all__ = ["Reader"]
 
-_BLOCK = 1 << 23  # bytes; also how much of the file decides whether a column holds numbers
+_BLOCK = 1 << 21  # bytes; also how much of the file decides whether a column holds numbers
 
 
 class Reader(Source):
@@ -28,7 +28,7 @@ class Reader(Source):
             message = f"{path} is a CSV file, which has no object {inside!r} inside; leave it out."
             raise InputError(message)
         self._delimiter = _delimiter(path)
-        schema = self._open(None).schema
+        schema, self._empty = self._first_block()
         self.columns = tuple(schema.names)
         if len(set(self.columns)) < len(self.columns):
             double = sorted({name for name in self.columns if self.columns.count(name) > 1})
@@ -43,6 +43,10 @@ class Reader(Source):
 
     def close(self) -> None:
         """Nothing stays open."""
+
+    def empty(self, columns: Sequence[str]) -> bool:  # noqa: ARG002 - all have one length
+        """Whether there is only the line of names."""
+        return self._empty
 
     def batches(
         self,
@@ -60,6 +64,15 @@ class Reader(Source):
                         name: column_from_arrow(self.path, name, part.column(name))
                         for name in columns
                     }
+        except (pa.ArrowException, OSError) as error:
+            raise damaged(self.path, "CSV", error) from None
+
+    def _first_block(self) -> tuple[Any, bool]:
+        reader = self._open(None)
+        try:
+            return reader.schema, next(iter(reader)).num_rows == 0
+        except StopIteration:
+            return reader.schema, True
         except (pa.ArrowException, OSError) as error:
             raise damaged(self.path, "CSV", error) from None
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import h5py
 import numpy as np
+from numpy.typing import NDArray
 
 from bycatch.errors import InputError
 from bycatch.events.extras import blosc
@@ -83,6 +84,31 @@ class Reader(RandomAccess):
         except _BROKEN as error:
             raise damaged(self.path, "HDF5", error) from None
         return result
+
+    def matrix(self, start: int, stop: int) -> NDArray[np.float64]:
+        """Return some rows of all columns as one matrix, fast where they lie side by side.
+
+        Parameters
+        ----------
+        start, stop : int
+
+        Returns
+        -------
+        ndarray of shape (stop - start, n_columns), float64
+        """
+        places = list(self._places.values())
+        first = places[0]
+        together = {(place.dataset.name, place.field) for place in places} == {
+            (first.dataset.name, first.field)
+        } and [place.position for place in places] == list(range(len(places)))
+        if not together or first.transposed:
+            rows = self.rows(self.columns, start, stop)
+            return np.stack([rows[name] for name in self.columns], axis=1).astype(np.float64)
+        try:
+            block = self._block(first, self.columns[:1], start, stop)
+        except _BROKEN as error:
+            raise damaged(self.path, "HDF5", error) from None
+        return np.asarray(block if first.field is None else block[first.field], dtype=np.float64)
 
     def _block(self, place: _Place, columns: Sequence[str], start: int, stop: int) -> Any:
         if _is_blosc(place.dataset):

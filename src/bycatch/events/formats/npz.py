@@ -50,6 +50,10 @@ class Reader(Source):
         """Close the archive."""
         self._archive.close()
 
+    def empty(self, columns: Sequence[str]) -> bool:
+        """Whether these arrays have no rows."""
+        return all(self._headers[name].shape[0] == 0 for name in columns)
+
     def batches(
         self,
         columns: Sequence[str],

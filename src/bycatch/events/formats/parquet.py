@@ -35,6 +35,10 @@ class Reader(Source):
         """Close the file."""
         self._file.close()
 
+    def empty(self, columns: Sequence[str]) -> bool:  # noqa: ARG002 - a file has one length
+        """Whether the file has no rows."""
+        return bool(self._file.metadata.num_rows == 0)
+
     def batches(
         self, columns: Sequence[str], rows: int, where: Expression | None
     ) -> Iterator[Batch]:

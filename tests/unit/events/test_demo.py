@@ -1,0 +1,60 @@
+"""The embedded sample."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from bycatch.events import count_nonfinite, demo, derive
+
+FEATURES = {
+    "mjj": "mjj",
+    "m_light": "jL_mass / 1000",
+    "delta_m": "(jH_mass - jL_mass) / 1000",
+    "tau21_light": "jL_tau2 / (jL_tau1 + 1e-5)",
+    "tau21_heavy": "jH_tau2 / (jH_tau1 + 1e-5)",
+}
+
+
+def test_content() -> None:
+    background, signal = demo.load_background(), demo.load_signal()
+    assert len(background) == 100_000
+    assert len(signal) == 2000
+    assert background.label is not None
+    assert signal.label is not None
+    assert not background.label.any()
+    assert signal.label.all()
+    assert list(background.columns) == list(signal.columns)
+    assert np.all(background["jL_mass"] <= background["jH_mass"])
+    # the W' peaks at its mass; half of the events lie within 10 %
+    assert abs(np.median(signal["mjj"]) - 3500) < 200
+
+
+def test_features_are_finite() -> None:
+    for path in (demo.BACKGROUND, demo.SIGNAL):
+        assert set(count_nonfinite(derive(path, FEATURES)).values()) == {0}
+
+
+def test_size_and_encoding() -> None:
+    sizes = [path.stat().st_size for path in (demo.BACKGROUND, demo.SIGNAL)]
+    assert sum(sizes) < 8e6
+    column = pq.ParquetFile(demo.BACKGROUND).metadata.row_group(0).column(0)
+    assert column.compression == "ZSTD"
+    assert "BYTE_STREAM_SPLIT" in column.encodings
+    assert (demo.BACKGROUND.parent / "PROVENANCE.md").is_file()
+
+
+def test_it_is_the_shared_sample(shared_data: Path) -> None:
+    origin = pq.read_table(shared_data / "pythia" / "dijet_qcd.parquet")
+    background = demo.load_background()
+    for name, values in background.columns.items():
+        np.testing.assert_array_equal(values, origin.column(name).to_numpy())
+    everything = pq.read_table(shared_data / "pythia" / "dijet_wprime_xy.parquet")
+    # two masses together name an event
+    known = everything.column("mjj").to_numpy() + 1j * everything.column("jL_mass").to_numpy()
+    signal = demo.load_signal()
+    drawn = signal["mjj"] + 1j * signal["jL_mass"]
+    assert len(np.unique(drawn)) == len(drawn)
+    assert np.isin(drawn, known).all()
