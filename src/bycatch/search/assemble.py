@@ -169,10 +169,13 @@ def _key(look: Look) -> str:
 
 def _extrapolation(best: FittedLook, maxima: Floats, n_looks: int) -> dict[str, Any]:
     p = best.look.local_p
-    tail = tail_extrapolation(maxima, best.corrected_r)
+    try:
+        tail = tail_extrapolation(maxima, best.corrected_r).to_json()
+    except ValueError:  # too few toys for a tail: the counted fraction stands alone
+        tail = None
     return {
         "bonferroni": None if p is None else bonferroni(p, n_looks),
-        "tail": tail.to_json(),
+        "tail": tail,
     }
 
 
