@@ -1,13 +1,21 @@
 """The measured over-dispersion of a configuration, and how it is divided out.
 
 Folds share training events, so counts selected by k-fold under the null spread more than Poisson
-and a Poisson p is too small (arXiv:2512.13787). `bycatch validate` measures the mean and the
-standard deviation of r per method and working point with retrained pseudo-data; the search applies
+and a Poisson p is too small (arXiv:2512.13787). `bycatch validate` measures the spread per method
+and working point with retrained pseudo-data, and the search applies it twice.
 
-    r' = (r - mean) / max(1, sd),
+Local: with z the normal quantile of a look's p (z = r where counts are high),
 
-so that r' is standard normal under the null. The mean is used because a small offset at low counts
-is as real as the spread. A standard deviation below 1 is not used: a correction never sharpens.
+    z' = (z - mean) / max(1, sd)
+
+is standard normal under the null. The mean is used because a bias, for example of an order chosen
+too low, is as real as the spread. A standard deviation below 1 is not: a correction never
+sharpens.
+
+Global: toys without training carry the same fits, hence the same bias and the same low-count
+effects, but not the over-dispersion. So r is put on the toys' scale,
+
+    r' = toy_mean + (r - r_mean) / max(1, r_sd / toy_sd).
 """
 
 from __future__ import annotations
@@ -31,18 +39,22 @@ _CLOSE = 1e-9
 
 @dataclass(frozen=True)
 class CorrectionEntry:
-    """Spread of r under the null for one method and working point.
+    """Spread under the null for one method and working point.
 
     Attributes
     ----------
     method : str
     working_point : float
     mean, mean_error : float
-        Mean of r and its standard error.
+        Mean of z and its standard error.
     sd, sd_error : float
-        Standard deviation of r and its standard error (from the fourth moment).
+        Standard deviation of z and its standard error (from the fourth moment).
     n : int
-        Values of r that were used.
+        Pseudo-experiments that were used.
+    r_mean, r_sd : float
+        Mean and standard deviation of r; those of z where counts are high.
+    toy_mean, toy_sd : float
+        The same of Poisson toys of the same spectra, fitted alike but without training.
     """
 
     method: str
@@ -52,11 +64,20 @@ class CorrectionEntry:
     sd: float
     sd_error: float
     n: int
+    r_mean: float
+    r_sd: float
+    toy_mean: float
+    toy_sd: float
 
     @property
     def dispersion(self) -> float:
-        """The factor that is divided out, at least 1."""
+        """The factor that is divided out of z, at least 1."""
         return max(1.0, self.sd)
+
+    @property
+    def excess_dispersion(self) -> float:
+        """How much wider r is than in toys without training, at least 1."""
+        return max(1.0, self.r_sd / self.toy_sd)
 
 
 @dataclass(frozen=True)
@@ -95,12 +116,12 @@ class Correction:
     def apply(
         self, r: float | NDArray[np.float64], method: str, working_point: float
     ) -> NDArray[np.float64]:
-        """Return the corrected r.
+        """Return the corrected z of a local p-value.
 
         Parameters
         ----------
         r : float or ndarray
-            Signed root of the profile likelihood ratio.
+            Normal quantile of the local p: the signed root r itself where counts are high.
         method : str
         working_point : float
 
@@ -111,6 +132,27 @@ class Correction:
         """
         entry = self.entry(method, working_point)
         return np.asarray((np.asarray(r, dtype=np.float64) - entry.mean) / entry.dispersion)
+
+    def on_toy_scale(
+        self, r: float | NDArray[np.float64], method: str, working_point: float
+    ) -> NDArray[np.float64]:
+        """Return r as it is to be compared with toys without training, for the global p.
+
+        Parameters
+        ----------
+        r : float or ndarray
+            Signed root of the profile likelihood ratio, never a quantile of a toy-calibrated p.
+        method : str
+        working_point : float
+
+        Returns
+        -------
+        ndarray
+            Of the shape of `r`; distributed as the look's r in toys under the null.
+        """
+        entry = self.entry(method, working_point)
+        away = np.asarray(r, dtype=np.float64) - entry.r_mean
+        return np.asarray(entry.toy_mean + away / entry.excess_dispersion)
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as JSON-compatible values."""
@@ -138,6 +180,10 @@ class Correction:
                     sd=float(entry["sd"]),
                     sd_error=float(entry["sd_error"]),
                     n=int(entry["n"]),
+                    r_mean=float(entry["r_mean"]),
+                    r_sd=float(entry["r_sd"]),
+                    toy_mean=float(entry["toy_mean"]),
+                    toy_sd=float(entry["toy_sd"]),
                 )
                 for entry in document["entries"]
             )
@@ -151,15 +197,23 @@ class Correction:
 
 
 def measure(
-    r: NDArray[np.float64], methods: tuple[str, ...], working_points: tuple[float, ...]
+    z: NDArray[np.float64],
+    r: NDArray[np.float64],
+    toys: NDArray[np.float64],
+    methods: tuple[str, ...],
+    working_points: tuple[float, ...],
 ) -> Correction:
-    """Measure the correction from r of null pseudo-experiments.
+    """Measure the correction on null pseudo-experiments.
+
+    Windows are pooled: they share the classifier's settings and the number of events. The errors
+    count experiments, not looks.
 
     Parameters
     ----------
-    r : ndarray of shape (n_experiments, n_windows, n_methods, n_working_points)
-        Signed roots; NaN where a fit failed. Windows are pooled: they share the classifier's
-        settings and the number of events, and the error of the mean counts experiments, not looks.
+    z, r : ndarray of shape (n_experiments, n_windows, n_methods, n_working_points)
+        Normal quantiles of the local p, and signed roots; NaN where a fit failed.
+    toys : ndarray of shape (2, n_windows, n_methods, n_working_points)
+        Mean and standard deviation of r in toys without training.
     methods : tuple of str
     working_points : tuple of float
 
@@ -173,39 +227,49 @@ def measure(
         Where fewer than 20 experiments gave a number for a method and working point.
     """
     entries = []
-    smallest = r.shape[0]
     for i, method in enumerate(methods):
         for j, working_point in enumerate(working_points):
-            values = r[:, :, i, j]
-            usable = np.isfinite(values).all(axis=1)
-            values = values[usable]
-            n = values.shape[0]
+            cell = (slice(None), slice(None), i, j)
+            usable = np.isfinite(z[cell]).all(axis=1)
+            n = int(np.count_nonzero(usable))
             if n < EXPECTED_FOR_SHOWN:
                 message = (
-                    f"Only {n} of {r.shape[0]} pseudo-experiments have a fit for {method} at "
+                    f"Only {n} of {z.shape[0]} pseudo-experiments have a fit for {method} at "
                     f"working point {working_point:g}, too few for a correction: widen the "
                     "window, loosen the working point or run more pseudo-experiments."
                 )
                 raise FitError(message)
-            smallest = min(smallest, n)
-            entries.append(_entry(values, method, working_point))
+            entries.append(
+                _entry(z[cell][usable], r[cell][usable], toys[cell], method, working_point)
+            )
+    smallest = min(entry.n for entry in entries)
     return Correction(tuple(entries), EXPECTED_FOR_SHOWN / smallest)
 
 
-def _entry(values: NDArray[np.float64], method: str, working_point: float) -> CorrectionEntry:
-    n = values.shape[0]
-    mean = float(values.mean())
-    squares = (values - mean) ** 2
+def _entry(
+    z: NDArray[np.float64],
+    r: NDArray[np.float64],
+    toys: NDArray[np.float64],
+    method: str,
+    working_point: float,
+) -> CorrectionEntry:
+    n = z.shape[0]
+    mean = float(z.mean())
+    squares = (z - mean) ** 2
     sd = math.sqrt(float(squares.mean()) * n / (n - 1))
+    toy_mean = float(toys[0].mean())
+    toy_variance = float(np.mean(toys[1] ** 2 + (toys[0] - toy_mean) ** 2))
     # Windows of one experiment are correlated: errors from the spread between experiments.
-    mean_error = float(np.std(values.mean(axis=1), ddof=1)) / math.sqrt(n)
-    sd_error = float(np.std(squares.mean(axis=1), ddof=1)) / math.sqrt(n) / (2.0 * sd)
     return CorrectionEntry(
         method=method,
         working_point=working_point,
         mean=mean,
-        mean_error=mean_error,
+        mean_error=float(np.std(z.mean(axis=1), ddof=1)) / math.sqrt(n),
         sd=sd,
-        sd_error=sd_error,
+        sd_error=float(np.std(squares.mean(axis=1), ddof=1)) / math.sqrt(n) / (2.0 * sd),
         n=n,
+        r_mean=float(r.mean()),
+        r_sd=float(r.std(ddof=1)),
+        toy_mean=toy_mean,
+        toy_sd=math.sqrt(toy_variance),
     )
