@@ -51,7 +51,7 @@ def validate(
     with RunFolder.open(path, name, loaded.text) as folder, open_progress(quiet=quiet) as progress:
         folder.log("start", pseudo_experiments=pseudo_experiments)
         summary = run_validation(
-            loaded.plan, pseudo_experiments, folder, workers or cores(), progress
+            loaded.plan, loaded.resolved, pseudo_experiments, folder, workers or cores(), progress
         )
         folder.log("end")
     if not quiet:

@@ -86,7 +86,7 @@ class FittedLook:
     r : float
         Signed root of the profile likelihood ratio, uncorrected; NaN where the fit failed.
     corrected_r : float
-        With the measured mean and spread divided out.
+        With the measured over-dispersion divided out, on the scale of toys without training.
     systematic : float
         Spurious signal in effective events, as the toys use it.
     """
@@ -210,7 +210,7 @@ def _succeeded(
     corrected_p = p
     if correction is not None:
         dispersion = correction.entry(key.method, key.working_point).dispersion
-        corrected_r = float(correction.apply(r, key.method, key.working_point))
+        corrected_r = float(correction.on_toy_scale(r, key.method, key.working_point))
         corrected_p = float(
             norm.sf(correction.apply(float(norm.isf(p)), key.method, key.working_point))
         )
