@@ -322,10 +322,12 @@ def _subtract_null(
 ) -> None:
     """Subtract the log-likelihood of the null (gamma = 0, or constrained) from the gain."""
     fitted = result.status == OK
-    plain = np.flatnonzero(fitted & (systematic <= 0.0))
+    # a thousandth of the statistical error changes r by less than 1e-6 of itself
+    matters = systematic > 1e-3 * np.sqrt(result.background + result.variance)
+    plain = np.flatnonzero(fitted & ~matters)
     result.gain[plain] -= null.loglike[plain]
     result.status[plain] = null.status[plain]
-    rows = np.flatnonzero(fitted & (systematic > 0.0))
+    rows = np.flatnonzero(fitted & matters)
     if rows.size:
         width = model.n_parameters + 1
         precision = np.zeros((len(rows), width))

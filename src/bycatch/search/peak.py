@@ -228,7 +228,7 @@ class _Peak:
     def null(self, start: Array, status: NDArray[np.int8]) -> Array:
         """Return the null's log-likelihood: mu = 0, or constrained where there is a systematic."""
         value = self.null_value.copy()
-        rows = np.flatnonzero(self.systematic > 0.0)
+        rows = np.flatnonzero(self.systematic > 1e-3 * self.unit)  # less does not matter
         if rows.size:
             noise = 1e-14 * self.counts[rows].sum(axis=1)
             best = maximise(
