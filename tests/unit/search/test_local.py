@@ -35,7 +35,8 @@ def test_root_is_standard_normal_under_the_null(in_window: float) -> None:
     for level in (0.05, 0.01):
         tail = (found.r_star > stats.norm.isf(level)).mean()
         assert abs(tail - level) < 4.0 * np.sqrt(level / n)
-    assert ((found.p > 0.9).mean() > 0.05) and ((found.p < 0.1).mean() > 0.05)
+    assert (found.p > 0.9).mean() > 0.05
+    assert (found.p < 0.1).mean() > 0.05
     np.testing.assert_allclose(found.p, stats.norm.sf(found.r))
     np.testing.assert_array_equal(found.z, found.r)
 
@@ -95,7 +96,7 @@ def test_empty_window_is_exact_and_joins_the_others() -> None:
 
 def test_systematic_enters_the_null_and_the_error() -> None:
     counts = rates(1000.0)
-    counts[INSIDE] *= 1.3
+    counts[INSIDE] *= 1.05
     plain = window_excess(counts, EDGES, WINDOW, "dijet", 3)
     tiny = window_excess(counts, EDGES, WINDOW, "dijet", 3, 1e-3)
     wide = window_excess(counts, EDGES, WINDOW, "dijet", 3, [100.0])
@@ -104,8 +105,8 @@ def test_systematic_enters_the_null_and_the_error() -> None:
     np.testing.assert_allclose(
         wide.background_error, np.hypot(plain.background_error, 100.0), rtol=1e-9
     )
-    # Gaussian limit: variances of the excess add
-    expected = 300.0 / np.sqrt(1000.0 + plain.background_error[0] ** 2 + 100.0**2)
+    # Gaussian limit, good to about signal / (2 background): variances of the excess add
+    expected = 50.0 / np.sqrt(1000.0 + plain.background_error[0] ** 2 + 100.0**2)
     assert wide.r[0] == pytest.approx(expected, rel=0.05)
 
 
@@ -169,7 +170,7 @@ def test_failed_fits_have_no_numbers() -> None:
 
 
 def test_windows_off_the_binning_are_refused_in_words() -> None:
-    with pytest.raises(FitError, match="does not end on bin edges.*nearest are 3300, 3400"):
+    with pytest.raises(FitError, match=r"does not end on bin edges.*nearest are 3300, 3400"):
         window_excess(rates(10.0), EDGES, (3310.0, 3700.0), "dijet", 3)
     with pytest.raises(FitError, match="holds every bin"):
         window_bins(EDGES, (2700.0, 6700.0))
