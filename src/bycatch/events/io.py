@@ -144,12 +144,11 @@ def derive(
     """
     parsed = {name: parse(text) for name, text in expressions.items()}
     request = _Request((), None if where is None else parse(where), parsed)
-    parts: dict[str, list[NDArray[np.float64]]] = {name: [] for name in parsed}
+    columns = {name: _Growing() for name in parsed}
     for piece in _pieces(path, request, chunk):
-        for name in parsed:
-            parts[name].append(piece.vector(name))
-    # one column at a time, so that the pieces of a finished column are freed
-    return {name: np.concatenate(parts.pop(name) or [np.empty(0)]) for name in parsed}
+        for name, column in columns.items():
+            column.extend(piece.vector(name))
+    return {name: column.finish() for name, column in columns.items()}
 
 
 def column_names(path: Paths) -> list[str]:
@@ -170,6 +169,25 @@ def column_names(path: Paths) -> list[str]:
     """
     with open_source(resolve_paths(path)[0]) as source:
         return list(source.columns)
+
+
+class _Growing:
+    """A column that grows in place: joining pieces at the end would hold everything twice."""
+
+    def __init__(self) -> None:
+        self._data: NDArray[np.float64] = np.empty(0)
+        self._used = 0
+
+    def extend(self, values: NDArray[np.float64]) -> None:
+        needed = self._used + len(values)
+        if needed > len(self._data):
+            self._data.resize(max(needed, len(self._data) * 5 // 4), refcheck=False)
+        self._data[self._used : needed] = values
+        self._used = needed
+
+    def finish(self) -> NDArray[np.float64]:
+        self._data.resize(self._used, refcheck=False)
+        return self._data
 
 
 @dataclass(frozen=True)

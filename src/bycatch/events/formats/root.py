@@ -36,6 +36,7 @@ class Reader(RandomAccess):
         try:
             self._tree = self._file[inside or trees[0]]
             self.columns = tuple(_leaves(self._tree))
+            self._entries = int(self._tree.num_entries)
         except Exception as error:  # noqa: BLE001 - as above
             self.close()
             raise damaged(path, "ROOT", error) from None
@@ -46,7 +47,7 @@ class Reader(RandomAccess):
 
     def count(self, columns: Sequence[str]) -> int:  # noqa: ARG002 - a tree has one length
         """Return the number of entries."""
-        return int(self._tree.num_entries)
+        return self._entries
 
     def rows(self, columns: Sequence[str], start: int, stop: int) -> Batch:
         """Return entries of some branches."""
