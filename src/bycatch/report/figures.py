@@ -105,7 +105,6 @@ class Figures:
             lambda width: plot_spectrum(
                 found[0],
                 self._name,
-                "before any selection",
                 weighted=self._weighted,
                 width=width,
                 height=3.9,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import importlib.metadata
 import platform
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -71,15 +72,21 @@ def environment() -> jinja2.Environment:
 
 
 def code(text: str) -> Markup:
-    """Return `text` escaped, with what stands between back ticks as code."""
+    """Return `text` escaped, what stands between back ticks as code, ``1e-4`` unbroken."""
     parts = str(text).split("`")
     if len(parts) % 2 == 0:
-        return escape(text)
+        parts = [str(text)]
     pieces = (
-        Markup("<code>{}</code>").format(part) if i % 2 else escape(part)
+        Markup("<code>{}</code>").format(part) if i % 2 else _unbroken(part)
         for i, part in enumerate(parts)
     )
     return Markup("").join(pieces)
+
+
+def _unbroken(text: str) -> Markup:
+    pieces = re.split(r"(\d(?:\.\d+)?e-\d+)", text)
+    span = Markup('<span class="n">{}</span>')
+    return Markup("").join(span.format(x) if i % 2 else escape(x) for i, x in enumerate(pieces))
 
 
 def render(template: str, **context: Any) -> str:

@@ -38,7 +38,7 @@ def p_value(p: float | None, z: float | None = None) -> str:
     if p >= 0.995:
         return "1.00"
     if p >= 0.01:
-        return f"{p:.2g}" if len(f"{p:.2g}") >= 4 else f"{p:.2f}"
+        return f"{p:.2f}" if p >= 0.0995 else f"{p:.3f}"
     mantissa, exponent = f"{p:.1e}".split("e")
     return f"{mantissa}e-{abs(int(exponent))}"
 

@@ -19,7 +19,7 @@ from bycatch.tasks import atomic_write
 
 __all__ = ["write_report"]
 
-LONG_TABLE = 60
+LONG_TABLE = 24
 TOP_EVENTS = 10
 
 
@@ -169,6 +169,7 @@ def write_report(
         resonance=words.resonance_name(result),
         answer=words.answer(result),
         warnings=words.warnings_of(result),
+        calibration=words.calibration(result) if result.calibrated_down_to is not None else None,
         toys_beyond=words.toys_beyond(result) if result.n_toys else None,
         figures=Figures(result, folder),
         ranking=_ranking(result.features, best),

@@ -121,23 +121,35 @@ def answer(result: SearchResult) -> Answer:
     )
 
 
-def calibration(result: SearchResult) -> Warn | None:
-    """Return what is known about the calibration of the p-values of this configuration."""
-    shown, local = result.calibrated_down_to, result.best.local_p
+def calibration(result: SearchResult) -> str:
+    """Return the plain statement of what is known about the calibration of the p-values."""
+    shown, best = result.calibrated_down_to, result.best
     if shown is None:
-        return Warn(
-            "Not calibrated below p = 0.01",
+        return (
             "Folds share training events, so that counts selected from background alone scatter "
             "more than Poisson and small p-values come out too small. Run `bycatch validate` with "
-            "this configuration and name its folder under `validation` to measure and correct it.",
+            "this configuration and name its folder under `validation` to measure and correct it."
         )
+    text = (
+        "Calibration: pseudo-experiments without signal showed the p-values of this configuration "
+        f"to be right down to p = {p_value(shown)}"
+    )
+    if best.dispersion != 1.0:
+        text += (
+            f", after the measured spread of z under background alone ({best.dispersion:.2f} at "
+            "the best look) was divided out"
+        )
+    return text + "."
+
+
+def _uncalibrated(result: SearchResult) -> list[Warn]:
+    shown, local = result.calibrated_down_to, result.best.local_p
+    if shown is None:
+        return [Warn("Not calibrated below p = 0.01", calibration(result))]
     if local is not None and local < shown:
-        return Warn(
-            f"Calibrated down to p = {p_value(shown)} only",
-            "Pseudo-experiments without signal showed the p-values of this configuration to be "
-            "right down to there; the best local p lies below and relies on extrapolation.",
-        )
-    return None
+        text = "The best local p lies below what was shown and relies on extrapolation."
+        return [Warn(f"Calibrated down to p = {p_value(shown)} only", text)]
+    return []
 
 
 def _where(check: Check) -> str:
@@ -166,28 +178,28 @@ def _failed(result: SearchResult) -> list[Warn]:
     return found
 
 
-def _missing(looks: Sequence[Look]) -> list[Warn]:
-    failed = [look for look in looks if look.status != "ok"]
-    if not failed:
-        return []
-    first = failed[0]
-    text = (
-        f"For example {first.method}, {interval(first.window)}, {percent(first.working_point)}: "
-        f"{first.status}"
-    )
-    return [Warn(f"{len(failed)} of {len(looks)} looks gave no number or a warning", text)]
+def _remarks(looks: Sequence[Look]) -> list[Warn]:
+    found = []
+    for title, group in (
+        ("gave no number", [look for look in looks if look.local_p is None]),
+        ("carry a remark", [x for x in looks if x.local_p is not None and x.status != "ok"]),
+    ):
+        if group:
+            first = group[0]
+            where = f"{first.method}, {interval(first.window)}, {percent(first.working_point)}"
+            head = f"{len(group)} of {len(looks)} looks {title}"
+            found.append(Warn(head, f"For example {where}: {first.status}"))
+    return found
 
 
 def warnings_of(result: SearchResult) -> list[Warn]:
     """Return everything that a reader must know before believing the answer."""
     found = _failed(result)
-    note = calibration(result)
-    if note is not None:
-        found.append(note)
-    found += _missing(result.looks)
+    found += _uncalibrated(result)
+    found += _remarks(result.looks)
     if result.n_toys < FEW_TOYS:
         text = "A global p-value needs toys; set `toys` to 1000 or more."
-        found.append(Warn(f"Only {result.n_toys} toys", text))
+        found.append(Warn(f"Only {result.n_toys} toys" if result.n_toys else "No toys", text))
     fit = result.best.goodness_of_fit
     if fit is not None and fit < POOR_FIT:
         text = (

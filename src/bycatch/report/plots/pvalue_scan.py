@@ -30,6 +30,7 @@ __all__ = ["global_line", "log10_p", "plot_pvalue_scan"]
 
 DEEP = 9.0
 """Beyond 1e-9 the axis is stretched at the top, where the global lines stand."""
+CROWDED = 0.1
 MARKERS = ("o", "s", "D", "^", "v", "P")
 
 
@@ -77,25 +78,35 @@ def _sigma_lines(axes: Axes, lowest: float) -> None:
         )
 
 
-def _global_lines(axes: Axes, toy_maxima: Sequence[float], lowest: float) -> int:
-    drawn = 0
-    for k in (1, 2, 3):
-        z = global_line(toy_maxima, k)
-        if z is None or float(log10_p(z)) < lowest:
-            continue
-        y = float(log10_p(z))
+def _global_lines(axes: Axes, toy_maxima: Sequence[float], lowest: float) -> None:
+    """Draw the global lines; one common name where they stand too close for three."""
+    found = {k: z for k in (1, 2, 3) if (z := global_line(toy_maxima, k)) is not None}
+    heights = {k: float(log10_p(z)) for k, z in found.items() if float(log10_p(z)) > lowest}
+    for k, y in heights.items():
         axes.axhline(y, color=FAIL, lw=1.1, ls=(0, (6, 2)), zorder=2, gid=f"global-{k}")
+    if not heights:
+        return
+    names = {k: f"global {k} {SIGMA}" for k in heights}
+    steps = np.abs(np.diff(_height(list(heights.values()), lowest)))
+    if steps.size and steps.min() < CROWDED:
+        first = min(heights)
+        names = {first: f"global {', '.join(str(k) for k in heights)} {SIGMA}"}
+    for k, name in names.items():
         axes.annotate(
-            f"global {k} {SIGMA}",
-            (0.995, y),
+            name,
+            (0.995, heights[k]),
             xycoords=("axes fraction", "data"),
             va="bottom",
             ha="right",
             fontsize=8,
             color=FAIL,
         )
-        drawn += 1
-    return drawn
+
+
+def _height(y: Sequence[float], lowest: float) -> NDArray[np.float64]:
+    """Return where values of log10 p stand, as a fraction of the axis."""
+    values = np.asarray(y, dtype=float) / lowest
+    return np.sqrt(values) if -lowest > DEEP else values
 
 
 def _series(axes: Axes, looks: Sequence[Look], name: str, colour: str, place: int, of: int) -> None:
@@ -109,9 +120,9 @@ def _series(axes: Axes, looks: Sequence[Look], name: str, colour: str, place: in
     offset = (high - low) * (0.12 * (place - 0.5 * (of - 1)))  # series side by side, not on top
     x = 0.5 * (low + high) + offset
     axes.hlines(y, low, high, color=colour, lw=1.0, alpha=0.55, zorder=3)
-    axes.plot(x, y, color=colour, lw=0.9, ls="-", alpha=0.6 if len(good) > 1 else 0, zorder=3)
+    axes.plot(x, y, color=colour, lw=0.9, ls="-", alpha=0.35, zorder=3)
     marker = MARKERS[place % len(MARKERS)]
-    axes.plot(x, y, marker, color=colour, ms=5, mec="white", mew=0.5, zorder=4)
+    axes.plot(x, y, marker, color=colour, ms=5, mec="white", mew=0.5, zorder=4, clip_on=False)
 
 
 def _root(y: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -127,7 +138,7 @@ def _axis(axes: Axes, lowest: float) -> None:
     if depth > DEEP:
         axes.set_yscale("function", functions=(_root, _square))
         ticks = sorted({0, 1, *(round(depth * (i / 6) ** 2) for i in range(7))})
-        ticks = [t for t in ticks if t <= depth]
+        ticks = [t for t in ticks if t == 0 or (t <= depth and math.sqrt(t / depth) > 0.07)]
     else:
         ticks = list(range(0, math.floor(depth) + 1, max(1, math.ceil(depth / 7))))
     axes.set_ylim(lowest, 0.0)
@@ -169,7 +180,7 @@ def plot_pvalue_scan(
     z = [look.local_z for look in looks if look.local_z is not None and math.isfinite(look.local_z)]
     lines = [line for k in (1, 2, 3) if (line := global_line(toy_maxima, k)) is not None]
     lowest = float(log10_p(max([2.5, *z, *lines]))) * 1.12 - 0.25
-    height = (2.25 if width > 6 else 2.1) * max(1, len(points)) + 0.7
+    height = (2.5 if width > 6 else 2.2) * max(1, len(points)) + 0.7
     figure = new_figure(width, height)
     panels = figure.subplots(max(1, len(points)), 1, sharex=True, sharey=True, squeeze=False)
     for axes, point in zip(panels[:, 0], points, strict=False):

@@ -98,15 +98,12 @@ def _shade(axes: Axes, spectrum: Spectrum, label: str | None) -> None:
         axes.axvspan(*spectrum.window, color=SIGNAL, lw=0, zorder=0, label=label)
 
 
-def _limits(counts: Floats, fit: Floats) -> tuple[float, float]:
-    """Return limits that hold all points, and the fit down to a tenth of the lowest point."""
-    full = counts[counts > 0]
-    if full.size == 0:
-        full = fit[fit > 0] if (fit > 0).any() else np.array([1.0])
-    low = 0.1 * float(full.min())
-    if fit.size and (fit > 0).any():
-        low = max(low, 0.5 * min(float(fit[fit > 0].min()), float(full.min())))
-    return low, 4.0 * float(max(full.max(), fit.max(initial=0.0)))
+def _limits(counts: Floats, errors: Floats, fit: Floats) -> tuple[float, float]:
+    """Return limits that hold all points, and the fit down to a tenth of one event."""
+    full = counts > 0
+    one = float((errors[full] ** 2 / counts[full]).min()) if full.any() else 1.0
+    values = np.concatenate([counts[full], fit[fit > 0], [one] if not full.any() else []])
+    return max(0.1 * (one or 1.0), 0.5 * float(values.min())), 4.0 * float(values.max())
 
 
 def _draw(axes: Axes, spectrum: Spectrum, size: float, labels: bool) -> None:
@@ -142,7 +139,7 @@ def _draw(axes: Axes, spectrum: Spectrum, size: float, labels: bool) -> None:
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter(FuncFormatter(log_label))
     axes.yaxis.set_minor_formatter(NullFormatter())
-    axes.set_ylim(*_limits(counts * scale, fit))
+    axes.set_ylim(*_limits(counts * scale, errors * scale, fit))
     axes.set_xlim(edges[0], edges[-1])
 
 

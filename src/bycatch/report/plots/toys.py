@@ -6,11 +6,15 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bycatch.report.numbers import SIGMA
 from bycatch.report.plots.pvalue_scan import global_line
 from bycatch.report.style import FAIL, INK, MUTED, PALETTE, TEMPLATE, WIDE, new_figure, styled
+
+FAR = 3.0
+"""An observation further out, in widths of the toys' distribution, becomes an arrow."""
 
 __all__ = ["plot_toys"]
 
@@ -33,27 +37,55 @@ def plot_toys(
     maxima = np.asarray([z for z in toy_maxima if math.isfinite(z)], dtype=float)
     figure = new_figure(width, 3.3 if width > 6 else 3.0)
     axes = figure.subplots()
-    seen = [observed] if observed is not None and math.isfinite(observed) else []
-    ends = [*([maxima.min(), maxima.max()] if maxima.size else [0.0, 3.0]), *seen]
-    low, high = math.floor(4 * min(ends)) / 4, math.ceil(4 * max(ends) + 0.5) / 4
+    bottom, top = (maxima.min(), maxima.max()) if maxima.size else (0.0, 3.0)
     bins = int(np.clip(round(2 * maxima.size ** (1 / 3)), 8, 60))
-    top = maxima.max() if maxima.size else high
-    bottom = maxima.min() if maxima.size else low
     counts, edges = np.histogram(maxima, bins=bins, range=(bottom, max(top, bottom + 0.5)))
     axes.stairs(counts, edges, fill=True, color=TEMPLATE, label=f"{maxima.size:,} null toys")
     axes.stairs(counts, edges, color=MUTED, lw=0.8)
-    for z in seen:
-        axes.axvline(z, color=PALETTE[1], lw=2, label=f"observed: {z:.1f}", gid="observed")
     peak = max(1, counts.max(initial=0))
+    limits = _limits(bottom, max(top, bottom + 0.5), observed)
+    _observed(axes, observed, limits)
     for k in (1, 2, 3):
         line = global_line(toy_maxima, k)
         if line is None:
             continue
         axes.vlines(line, 0, 1.02 * peak, color=FAIL, lw=1.0, ls=(0, (6, 2)), gid=f"global-{k}")
         axes.text(line, 1.05 * peak, f"{k} {SIGMA}", color=FAIL, fontsize=8, ha="center")
-    axes.set_xlim(low, high)
+    axes.set_xlim(*limits)
     axes.set_ylim(0, 1.32 * peak)
     axes.set_xlabel("largest local significance of all looks")
     axes.set_ylabel("toys", color=INK)
-    axes.legend(loc="upper right" if not seen or seen[0] < 0.6 * (low + high) else "upper left")
+    left = observed is not None and observed > 0.6 * sum(limits)
+    axes.legend(loc="upper left" if left else "upper right")
     return figure
+
+
+def _limits(bottom: float, top: float, observed: float | None) -> tuple[float, float]:
+    """Return limits that hold the toys, and the observation unless it is far away."""
+    span = top - bottom
+    low, high = bottom - 0.05 * span, top + 0.3 * span
+    if observed is not None and math.isfinite(observed):
+        low = min(low, observed - 0.1 * span)
+        high = max(high, min(observed + 0.2 * span, bottom + FAR * span))
+    return low, high
+
+
+def _observed(axes: Axes, observed: float | None, limits: tuple[float, float]) -> None:
+    if observed is None or not math.isfinite(observed):
+        return
+    name = f"observed: {observed:.1f}"
+    if observed < limits[1]:
+        axes.axvline(observed, color=PALETTE[1], lw=2, label=name, gid="observed")
+        return
+    axes.annotate(
+        f"{name}, beyond the axis",
+        (1.0, 0.45),
+        (0.72, 0.45),
+        xycoords="axes fraction",
+        textcoords="axes fraction",
+        ha="right",
+        va="center",
+        color=PALETTE[1],
+        arrowprops={"arrowstyle": "-|>", "color": PALETTE[1], "lw": 2},
+        gid="observed",
+    )
