@@ -72,7 +72,7 @@ def test_free_width_finds_the_width_and_pays_for_it() -> None:
     assert found.width == 150.0
     assert found.p == pytest.approx(0.01)
     p, naive = [], []
-    for counts in rng.poisson(rates(200.0), size=(80, 40)):
+    for counts in rng.poisson(rates(200.0), size=(150, 40)):
         scan = free_width_excess(
             counts, EDGES, 3500.0, [75.0, 150.0, 300.0], "dijet", 3, n_toys=100, rng=rng
         )
