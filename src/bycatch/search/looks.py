@@ -254,16 +254,19 @@ def _local_p(
     asymptotic = float(local.p[0])
     if local.background[0] >= LOW_COUNT:
         return asymptotic, "ok"
-    from_toys = toy_calibrated_p(
-        counts,
-        edges,
-        key.window,
-        background.family,
-        order,
-        systematic,
-        n_toys=LOW_COUNT_TOYS,
-        rng=stream(seed, "low-count", str(key)),
-    ).p
+    try:
+        from_toys = toy_calibrated_p(
+            counts,
+            edges,
+            key.window,
+            background.family,
+            order,
+            systematic,
+            n_toys=LOW_COUNT_TOYS,
+            rng=stream(seed, "low-count", str(key)),
+        ).p
+    except FitError:  # one look whose toys cannot be fitted must not end the whole search
+        return asymptotic, "ok"
     if from_toys * (LOW_COUNT_TOYS + 1) > LOW_COUNT_HITS:
         return from_toys, "ok"
     return asymptotic, "ok"

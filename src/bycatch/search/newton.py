@@ -135,9 +135,12 @@ def maximise(
             iteration += 1
             step = _solve(state[3], state[2])
             decrement = 0.5 * np.einsum("tp,tp->t", state[2], step)
+            before = state[1]
             state, stuck = _advance(objective, index, state, step, noise[index])
-            # a step that rounding refuses is harmless where nothing was left to gain
-            done = (decrement < tolerance) | (stuck & (decrement < 1e-9 + noise[index]))
+            # a step that rounding refuses, or that gains less than rounding (a strong prior makes
+            # the gradient that noisy), is harmless where nothing was left to gain
+            idle = stuck | (state[1] - before <= noise[index])
+            done = (decrement < tolerance) | (idle & (decrement < 1e-9 + noise[index]))
             ended = done | stuck | ~np.isfinite(decrement)
             result.point[index], result.value[index] = state[0], state[1]
             result.curvature[index] = state[3]
