@@ -55,7 +55,8 @@ def write_hunt(result: HuntResult, folder: Path, command: str = "bycatch hunt") 
             "hunt",
             "Spectrum with background fit, pulls, and the p-value of every window",
             "Top: data with 68.3 % Poisson intervals, background fit with its standard error, and"
-            " the best window (shaded). Middle: signed root of the Poisson deviance of each bin;"
+            " the best window (yellow) and what the fit left out (grey). Middle: signed root of the"
+            " Poisson deviance of each bin;"
             f" the dotted lines stand at ±2. Bottom: every window with an {what} as a bar at its"
             " BumpHunter p, the best one thick.",
         ),
@@ -65,8 +66,8 @@ def write_hunt(result: HuntResult, folder: Path, command: str = "bycatch hunt") 
             "hunt_toys",
             "Distribution of BumpHunter's statistic in the toys",
             "Each toy is drawn from the background fit and goes through the whole procedure:"
-            " background refitted, order chosen again, found windows masked. Global p is the"
-            " fraction of toys at or beyond the data.",
+            " background refitted, order chosen again, found windows masked (the gap in the middle"
+            " lies where masking sets in). Global p is the fraction of toys at or beyond the data.",
         ),
         command=command,
         versions=html.versions(),

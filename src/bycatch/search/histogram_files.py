@@ -175,8 +175,9 @@ def _check_errors(counts: Array, errors: Array, source: str) -> None:
     ratio = float(np.median(relative * counts[filled] / garwood(counts[filled])))
     if 1 / 1.15 < ratio < 1.15:
         return
-    # relative error r stands for about 1 / r^2 events
-    factor = float(np.median(counts[filled] * relative**2))
+    known = np.geomspace(0.1, 1e12, 4_000)
+    stands_for = np.interp(-np.log(relative), -np.log(garwood(known) / known), np.log(known))
+    factor = float(np.median(counts[filled] / np.exp(stands_for)))
     power = round(np.log10(1.0 / factor))
     units = (
         f"the units of value, edges and luminosity do not cancel (try --unit-scale {10.0**power:g})"

@@ -57,7 +57,7 @@ def found_windows(
     Yields
     ------
     FoundWindow
-        By rising BumpHunter p; after the best at most ``plan.n_windows`` with a global p below 0.32.
+        By rising BumpHunter p; after the best at most ``plan.n_windows``, global p below 0.32.
     """
     windows = found.windows
     bins = np.arange(windows.n_bins)

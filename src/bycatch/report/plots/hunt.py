@@ -48,7 +48,7 @@ def plot_hunt(result: HuntResult, *, width: float = WIDE, height: float | None =
     axes = figure.subplots(3, 1, sharex=True, height_ratios=(3, 1, 1.5))
     for panel in axes:
         _shade(panel, result, labels=panel is axes[0])
-    _spectrum(axes[0], result)
+    _spectrum(axes[0], result, roomy=width > 6)
     _pulls(axes[1], result)
     _windows(axes[2], result)
     axes[2].set_xlabel(plain(result.histogram.label))
@@ -57,14 +57,14 @@ def plot_hunt(result: HuntResult, *, width: float = WIDE, height: float | None =
 
 
 def _shade(axes: Axes, result: HuntResult, *, labels: bool) -> None:
-    for index, window in enumerate(result.plan.mask):
-        name = "masked by the user" if labels and index == 0 else None
-        axes.axvspan(*window, color=TEMPLATE, alpha=0.6, lw=0, zorder=0, label=name)
+    for index, window in enumerate(result.fit.masked):
+        name = "left out of the fit" if labels and index == 0 else None
+        axes.axvspan(*window, color=TEMPLATE, alpha=0.5, lw=0, zorder=0, label=name)
     name = "best window" if labels else None
     axes.axvspan(*result.best.window, color=SIGNAL, lw=0, zorder=0.5, label=name)
 
 
-def _spectrum(axes: Axes, result: HuntResult) -> None:
+def _spectrum(axes: Axes, result: HuntResult, *, roomy: bool) -> None:
     histogram = result.histogram
     edges = histogram.edges
     widths = np.diff(edges)
@@ -93,13 +93,15 @@ def _spectrum(axes: Axes, result: HuntResult) -> None:
     shown = np.concatenate([(counts * scale)[full], result.rate * scale])
     if shown.max() > _LOG_RANGE * shown.min():
         axes.set_yscale("log")
-        axes.set_ylim(max(0.3 * shown.min(), 1e-6 * shown.max()), 4.0 * shown.max())
+        axes.set_ylim(
+            max(0.3 * shown.min(), 1e-8 * shown.max()), (4.0 if roomy else 300.0) * shown.max()
+        )
     else:
-        axes.set_ylim(0.0, 1.35 * shown.max())
+        axes.set_ylim(0.0, (1.35 if roomy else 2.0) * shown.max())
     axes.set_xlim(edges[0], edges[-1])
     events = "Effective events" if histogram.weighted else "Events"
-    axes.set_ylabel(f"{events} per {number(unit)}")
-    axes.legend(loc="best")
+    axes.set_ylabel(f"{events} per {unit:.4g}")
+    axes.legend(loc="best" if roomy else "upper right", fontsize=9 if roomy else 7)
 
 
 def _pulls(axes: Axes, result: HuntResult) -> None:
