@@ -28,7 +28,7 @@ from bycatch.learn.checkpoint import (
     save_checkpoint,
 )
 from bycatch.learn.members import check_features, check_members, check_option, member_rows
-from bycatch.learn.nets.mlp import draw_weights, forward
+from bycatch.learn.nets.mlp import Workspace, draw_weights, forward
 from bycatch.learn.random import stream
 from bycatch.learn.threads import one_torch_thread
 from bycatch.learn.trainer import Batch, TrainingOptions
@@ -53,10 +53,13 @@ _OPTIONS = (
 class _Classifier:
     """Weighted cross-entropy of batched perceptrons on standardised features."""
 
+    def __init__(self) -> None:
+        self._workspace = Workspace()
+
     def logit(self, parameters: Mapping[str, Tensor], x: Tensor) -> Tensor:
         """Return log p/(1-p), of shape (n_members, n_rows)."""
         scaled = (x - parameters["shift"]) / parameters["scale"]
-        return forward(parameters, scaled)[..., 0]
+        return forward(parameters, scaled, self._workspace)[..., 0]
 
     def loss(self, parameters: Mapping[str, Tensor], batch: Batch) -> Tensor:
         """Return the weighted sum of cross-entropies in nats, of shape (n_members,)."""

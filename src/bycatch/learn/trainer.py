@@ -26,7 +26,7 @@ from bycatch.learn.threads import one_torch_thread
 __all__ = ["Batch", "Model", "TrainingOptions", "train"]
 
 _BLOCK_VALUES = 2_000_000
-_VALIDATION_CHUNK = 1024
+_VALIDATION_CHUNK = 512
 
 
 @dataclass(frozen=True)

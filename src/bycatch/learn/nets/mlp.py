@@ -2,18 +2,23 @@
 
 The members never mix: every operation is a batched matrix product or acts element by element, so a
 member computes the same numbers whatever its neighbours are.
+
+Training steps of small networks lose much of their time to fresh memory (a third, as measured with
+50 members of 3x64 at batch 128), so that `forward` can work in the tensors of a `Workspace`.
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["draw_weights", "forward"]
+__all__ = ["Workspace", "draw_weights", "forward"]
 
 
 def draw_weights(
@@ -45,7 +50,58 @@ def draw_weights(
     return weights
 
 
-def forward(weights: Mapping[str, Tensor], x: Tensor) -> Tensor:
+class Workspace:
+    """Tensors that are used again in every step.
+
+    One workspace serves one training: backpropagate a loss before the next one is computed.
+    """
+
+    def __init__(self) -> None:
+        self._tensors: dict[str, Tensor] = {}
+
+    def take(self, name: str, like: Tensor, columns: int) -> Tensor:
+        """Return a tensor of shape (n_members, n_rows, columns) with arbitrary content."""
+        shape = (like.shape[0], like.shape[1], columns)
+        size = math.prod(shape)
+        flat = self._tensors.get(name)
+        if flat is None or flat.numel() < size or flat.dtype != like.dtype:
+            flat = self._tensors[name] = like.new_empty(size)
+        return flat[:size].view(shape)
+
+
+class _Perceptron(torch.autograd.Function):
+    """The network with its derivatives, written out so that they can reuse memory."""
+
+    @staticmethod
+    def forward(ctx: Any, workspace: Workspace, x: Tensor, *weights: Tensor) -> Tensor:
+        inputs = []
+        layers = len(weights) // 2
+        for layer in range(layers):
+            inputs.append(x)
+            weight, bias = weights[2 * layer : 2 * layer + 2]
+            out = workspace.take(f"layer{layer}", x, weight.shape[2])
+            x = torch.baddbmm(bias, x, weight, out=out)
+            if layer < layers - 1:
+                torch.relu_(x)
+        ctx.workspace, ctx.inputs, ctx.weights = workspace, inputs, weights[::2]
+        return x.clone()  # the last layer is small, and may live longer than the step
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        gradient = gradients[0]
+        result: list[Tensor | None] = []
+        for layer in reversed(range(len(ctx.weights))):
+            x, weight = ctx.inputs[layer], ctx.weights[layer]
+            result = [torch.bmm(x.mT, gradient), gradient.sum(dim=1, keepdim=True), *result]
+            if layer:
+                out = ctx.workspace.take(f"gradient{layer % 2}", x, weight.shape[1])
+                gradient = torch.bmm(gradient, weight.mT, out=out)
+                # x is what the rectifier gave: where it is zero, nothing flows back.
+                torch.ops.aten.threshold_backward.grad_input(gradient, x, 0.0, grad_input=gradient)
+        return (None, None, *result)
+
+
+def forward(weights: Mapping[str, Tensor], x: Tensor, workspace: Workspace | None = None) -> Tensor:
     """Apply the perceptrons with rectified linear units.
 
     Parameters
@@ -53,12 +109,18 @@ def forward(weights: Mapping[str, Tensor], x: Tensor) -> Tensor:
     weights : mapping of str to Tensor
         As from `draw_weights`; other keys are ignored.
     x : Tensor of shape (n_members, n_rows, n_in)
+    workspace : Workspace, optional
+        Memory for a training step; the result then has no derivative with respect to `x`.
 
     Returns
     -------
     Tensor of shape (n_members, n_rows, n_out)
     """
     layers = sum(name.startswith("weight") for name in weights)
+    if workspace is not None:
+        names = [f"{kind}{layer}" for layer in range(layers) for kind in ("weight", "bias")]
+        result = _Perceptron.apply(workspace, x, *(weights[name] for name in names))  # type: ignore[no-untyped-call]
+        return cast("Tensor", result)
     for layer in range(layers):
         x = torch.baddbmm(weights[f"bias{layer}"], x, weights[f"weight{layer}"])
         if layer < layers - 1:
