@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from iminuit import Minuit
@@ -106,7 +108,7 @@ def test_window_roots_equal_scipys() -> None:
 WIDE = np.array([2700.0, 2900.0, 3200.0, 3600.0, 4200.0, 5000.0, 6000.0, 7600.0])
 
 
-def integrated_cost(counts: np.ndarray, basis: np.ndarray):  # noqa: ANN201
+def integrated_cost(counts: np.ndarray, basis: np.ndarray):
     """Return the deviance with adaptive quadrature of the density over each bin."""
     mean_width = float(np.diff(WIDE).mean())
 
@@ -118,7 +120,7 @@ def integrated_cost(counts: np.ndarray, basis: np.ndarray):  # noqa: ANN201
         rate = np.array(
             [
                 quadrature.quad(lambda m: np.exp(log_density(m, b)), low, high, epsrel=1e-11)[0]
-                for low, high in zip(WIDE[:-1], WIDE[1:], strict=True)
+                for low, high in itertools.pairwise(WIDE)
             ]
         )
         rate = np.maximum(rate / mean_width, 1e-300)
@@ -153,7 +155,7 @@ def test_wide_bins_equal_minuits_best_start() -> None:
     assert np.abs(pointwise.rate - fit.rate).max() > 0.01 * np.sqrt(counts.max())
 
 
-def peak_cost(counts: np.ndarray, design: np.ndarray, shape: np.ndarray):  # noqa: ANN201
+def peak_cost(counts: np.ndarray, design: np.ndarray, shape: np.ndarray):
     log_counts = np.log(np.where(counts > 0, counts, 1.0))
 
     def cost(point: np.ndarray) -> float:
