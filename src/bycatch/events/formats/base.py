@@ -12,7 +12,7 @@ import numpy as np
 from bycatch.errors import ColumnError, InputError, nearest
 from bycatch.events.expressions import Expression
 
-__all__ = ["Batch", "RandomAccess", "Source", "damaged", "not_found", "one_length"]
+__all__ = ["Batch", "RandomAccess", "Source", "damaged", "not_found", "one_length", "unique"]
 
 Batch: TypeAlias = dict[str, Any]
 
@@ -144,6 +144,15 @@ def one_length(path: str, lengths: Mapping[str, int]) -> int:
         )
         raise InputError(message)
     return next(iter(lengths.values()), 0)
+
+
+def unique(path: str, names: Sequence[str]) -> tuple[str, ...]:
+    """Return the columns of a file; a name that comes twice is an `InputError`."""
+    double = sorted({name for name in names if names.count(name) > 1})
+    if double:
+        message = f"{path} has two columns named {', '.join(map(repr, double))}; rename one."
+        raise InputError(message)
+    return tuple(names)
 
 
 def damaged(path: str, kind: str, error: BaseException) -> InputError:

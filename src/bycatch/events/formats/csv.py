@@ -12,7 +12,7 @@ import pyarrow.csv as pacsv
 from bycatch.errors import InputError
 from bycatch.events.expressions import Expression
 from bycatch.events.formats.arrow import column_from_arrow
-from bycatch.events.formats.base import Batch, Source, damaged
+from bycatch.events.formats.base import Batch, Source, damaged, unique
 
 __all__ = ["Reader"]
 
@@ -29,11 +29,7 @@ class Reader(Source):
             raise InputError(message)
         self._delimiter = _delimiter(path)
         schema, self._empty = self._first_block()
-        self.columns = tuple(schema.names)
-        if len(set(self.columns)) < len(self.columns):
-            double = sorted({name for name in self.columns if self.columns.count(name) > 1})
-            message = f"{path} names the column(s) {', '.join(map(repr, double))} twice."
-            raise InputError(message)
+        self.columns = unique(path, schema.names)
         if all(_is_number(name) for name in self.columns):
             message = f"The first line of {path} holds numbers; it has to name the columns."
             raise InputError(message)

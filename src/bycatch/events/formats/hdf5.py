@@ -21,7 +21,7 @@ from bycatch.events.formats.pandas_names import names_from_pickle
 __all__ = ["Reader"]
 
 _BLOSC = 32001  # registered number of the filter in HDF5
-_BROKEN = (OSError, RuntimeError, KeyError, ValueError, TypeError)
+_BROKEN = (OSError, RuntimeError, LookupError, ValueError, TypeError)
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,9 @@ class Reader(RandomAccess):
             raise not_found(path, "table", inside, list(tables))
         try:
             self._places = dict(self._columns(tables[chosen or next(iter(tables))]))
+        except InputError:
+            self.close()
+            raise
         except _BROKEN as error:
             self.close()
             raise damaged(path, "HDF5", error) from None
@@ -113,6 +116,7 @@ class Reader(RandomAccess):
     def _block(self, place: _Place, columns: Sequence[str], start: int, stop: int) -> Any:
         if _is_blosc(place.dataset):
             return _unpack(self.path, place.dataset, start, stop)
+        _check_filters(self.path, place.dataset)
         if place.field is not None:
             places = [self._places[name] for name in columns]
             same = [item.field for item in places if item.dataset.name == place.dataset.name]
@@ -138,6 +142,9 @@ class Reader(RandomAccess):
         found: dict[str, _Place] = {}
         for block in range(int(group.attrs["nblocks"])):
             values = group[f"block{block}_values"]
+            if "shape" in values.attrs:  # pandas' mark of an array without elements
+                message = f"{self.path} holds no events; check how it was written."
+                raise InputError(message)
             if values.dtype.hasobject:  # text columns are pickled; they stay out of reach
                 continue
             boolean = values.id.get_type().get_class() == h5py.h5t.BITFIELD
@@ -149,6 +156,7 @@ class Reader(RandomAccess):
                 yield name, found[name]
 
     def _texts(self, dataset: Any) -> list[str]:
+        _check_filters(self.path, dataset)
         size = dataset.shape[0]
         raw = _unpack(self.path, dataset, 0, size) if _is_blosc(dataset) else dataset[...]
         return [item.decode() if isinstance(item, bytes) else str(item) for item in raw.tolist()]
@@ -208,6 +216,18 @@ def _cut_out(place: _Place, block: Any) -> Any:
     return (
         values.astype(np.bool_) if place.boolean else values.astype(values.dtype.newbyteorder("="))
     )
+
+
+def _check_filters(path: str, dataset: Any) -> None:
+    plist = dataset.id.get_create_plist()
+    for index in range(plist.get_nfilters()):
+        number, _, _, name = plist.get_filter(index)
+        if number != _BLOSC and not h5py.h5z.filter_avail(number):
+            message = (
+                f"{path} is packed with {name.decode() or f'HDF5 filter {number}'}, which is not "
+                "installed here; write it again with gzip (in pandas, complib='zlib')."
+            )
+            raise InputError(message)
 
 
 def _is_blosc(dataset: Any) -> bool:

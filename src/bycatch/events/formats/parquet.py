@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ import pyarrow.parquet as pq
 
 from bycatch.events.expressions import Expression
 from bycatch.events.formats.arrow import column_from_arrow
-from bycatch.events.formats.base import Batch, Source, damaged
+from bycatch.events.formats.base import Batch, Source, damaged, unique
 from bycatch.events.pruning import may_pass
 
 __all__ = ["Reader"]
@@ -29,7 +30,7 @@ class Reader(Source):
             self._file = pq.ParquetFile(path, buffer_size=_BUFFER, pre_buffer=False)
         except (pa.ArrowException, OSError) as error:
             raise damaged(path, "Parquet", error) from None
-        self.columns = tuple(self._file.schema_arrow.names)
+        self.columns = unique(path, self._file.schema_arrow.names)
 
     def close(self) -> None:
         """Close the file."""
@@ -69,6 +70,7 @@ class Reader(Source):
             if column.path_in_schema not in names or not column.is_stats_set:
                 continue
             low, high = column.statistics.min, column.statistics.max
-            if column.statistics.has_min_max and isinstance(low, int | float | np.number):
+            known = column.statistics.has_min_max and isinstance(low, int | float | np.number)
+            if known and not math.isnan(low) and not math.isnan(high):
                 bounds[column.path_in_schema] = (float(low), float(high))
         return bounds

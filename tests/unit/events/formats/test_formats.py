@@ -310,6 +310,35 @@ def test_pickles_are_never_loaded(tmp_path: Path) -> None:
     assert len(read(path, columns=["y"])) == 1
 
 
+def test_two_columns_of_one_name(tmp_path: Path) -> None:
+    table = pa.table([pa.array([1.0]), pa.array([2.0])], names=["a", "a"])
+    pq.write_table(table, tmp_path / "x.parquet")
+    with pytest.raises(InputError, match=r"x\.parquet has two columns named 'a'"):
+        read(tmp_path / "x.parquet")
+
+
+@pytest.mark.parametrize("layout", ["fixed", "table"])
+def test_a_filter_that_is_not_there(tmp_path: Path, layout: str) -> None:
+    frame = pd.DataFrame({"x": np.arange(1e4)})
+    frame.to_hdf(tmp_path / "x.h5", key="df", format=layout, complevel=5, complib="bzip2")
+    with pytest.raises(InputError, match=r"packed with bzip2, .* complib='zlib'"):
+        read(tmp_path / "x.h5")
+
+
+def test_an_empty_data_frame(tmp_path: Path) -> None:
+    pd.DataFrame({"x": np.empty(0)}).to_hdf(tmp_path / "x.h5", key="df", format="fixed")
+    with pytest.raises(InputError, match=r"x\.h5 holds no events"):
+        read(tmp_path / "x.h5")
+
+
+def test_names_with_dots_and_structs(tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    pq.write_table(pa.table({"jet.pt": [1.0, 2.0], "jet": [{"pt": 5.0}, {"pt": 6.0}]}), path)
+    assert derive(path, {"y": "`jet.pt` + 1"})["y"].tolist() == [2.0, 3.0]
+    with pytest.raises(InputError, match=r"'jet' of .* has the type struct"):
+        derive(path, {"y": "jet"})
+
+
 def test_pandas_booleans_and_texts(tmp_path: Path) -> None:
     frame = pd.DataFrame(
         {
@@ -348,7 +377,7 @@ def test_csv_mistakes(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="has to name the columns"):
         read(path)
     path.write_text("a,a\n3,4\n")
-    with pytest.raises(InputError, match=r"the column\(s\) 'a' twice"):
+    with pytest.raises(InputError, match="two columns named 'a'"):
         read(path)
     path.write_text("a,b\n3,4\n5\n")
     with pytest.raises(InputError, match="truncated or damaged"):
