@@ -159,7 +159,16 @@ def fit_look(
 def _order(counts: Floats, edges: Floats, background: BackgroundPlan, inside: Mask) -> int:
     if background.order != "auto":
         return background.order
-    return int(choose_order(counts, edges, background.family, inside, integrate=False)[0])
+    return int(
+        choose_order(
+            counts,
+            edges,
+            background.family,
+            inside,
+            min_order=background.min_order,
+            integrate=False,
+        )[0]
+    )
 
 
 def _failed(

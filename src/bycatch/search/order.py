@@ -27,6 +27,7 @@ def choose_order(
     *,
     test: Literal["likelihood", "f"] = "likelihood",
     max_order: int | None = None,
+    min_order: int | None = None,
     integrate: bool | Literal["auto"] = "auto",
     sqrt_s: float = SQRT_S,
 ) -> NDArray[np.int64]:
@@ -51,6 +52,10 @@ def choose_order(
         of the deviances (larger p where the fit is poor overall).
     max_order : int, optional
         Do not go beyond this order.
+    min_order : int, optional
+        Start the ascent here; where this order has no solution, at the lowest one. A selected
+        spectrum has too few events to reject an order that the unselected one does reject: chosen
+        from its own events alone the order is too low in part of the cases, and the excess biased.
     integrate : bool or "auto"
         As in `bycatch.search.fit.fit_background`, decided once at the lowest order.
     sqrt_s : float
@@ -65,8 +70,10 @@ def choose_order(
     table = check_counts(counts, len(bounds) - 1)
     used = _outside(window_mask, table.shape[1])
     orders = _candidates(family, max_order, int(used.sum()))
+    if min_order is not None:
+        orders = tuple(order for order in orders if order >= min_order) or orders[-1:]
     chosen = np.full(len(table), orders[0], dtype=np.int64)
-    if len(orders) == 1:
+    if len(orders) == 1 and min_order is None:
         return chosen
     if integrate == "auto":
         integrate = needs_integration(table, bounds, family, orders[-1], used, sqrt_s=sqrt_s)
@@ -77,7 +84,23 @@ def choose_order(
 
     rows: NDArray[np.intp] = np.arange(len(table))
     shorter = deviance(orders[0], rows)
+    failed = np.isnan(shorter)
+    if min_order is not None and failed.any():
+        chosen[failed] = choose_order(
+            table[failed],
+            edges,
+            family,
+            window_mask,
+            level,
+            test=test,
+            max_order=max_order,
+            integrate=integrate,
+            sqrt_s=sqrt_s,
+        )
+        rows, shorter = rows[~failed], shorter[~failed]
     for before, after in pairwise(orders):
+        if rows.size == 0:
+            break
         longer = deviance(after, rows)
         gain = np.maximum(shorter - longer, 0.0) / (after - before)
         if test == "likelihood":
@@ -88,8 +111,6 @@ def choose_order(
         better = p < level  # NaN, the mark of a failed fit, is not better
         rows, shorter = rows[better], longer[better]
         chosen[rows] = after
-        if rows.size == 0:
-            break
     return chosen
 
 

@@ -71,6 +71,7 @@ def build_patterns(
     family: str,
     order: int | Literal["auto"] = "auto",
     *,
+    min_order: int = 0,
     masked_window: tuple[float, float] | None = None,
     weight: Floats | None = None,
     seed: int = 0,
@@ -90,6 +91,8 @@ def build_patterns(
         Name of the background family.
     order : int or "auto"
         Number of parameters of the looks' null spectra.
+    min_order : int
+        Lowest order that "auto" may choose.
     masked_window : tuple of float, optional
         The window of the strongest excess: fits leave it out, so that no toy copies a bump.
     weight : ndarray of shape (n_events,), optional
@@ -115,7 +118,7 @@ def build_patterns(
     bins = np.searchsorted(edge, mass[inside], side="right") - 1
     w = np.ones(bins.size) if weight is None else np.asarray(weight, dtype=np.float64)[inside]
     picked = selected[:, inside]
-    spectra = _Spectra(edge, family, order, used)
+    spectra = _Spectra(edge, family, order, min_order, used)
     shape = spectra.shape(_histogram(bins, w, n_bins), _histogram(bins, w * w, n_bins))
     sums = np.array([_histogram(bins[row], w[row], n_bins) for row in picked])
     squares = np.array([_histogram(bins[row], w[row] ** 2, n_bins) for row in picked])
@@ -153,6 +156,7 @@ class _Spectra:
     edges: Floats
     family: str
     order: int | Literal["auto"]
+    min_order: int
     used: Bools
 
     def shape(self, sums: Floats, squares: Floats) -> Floats:
@@ -200,7 +204,14 @@ class _Spectra:
     def _orders(self, counts: Floats) -> NDArray[np.int64]:
         if self.order != "auto":
             return np.full(counts.shape[0], self.order)
-        return choose_order(counts, self.edges, self.family, ~self.used, integrate=False)
+        return choose_order(
+            counts,
+            self.edges,
+            self.family,
+            ~self.used,
+            min_order=self.min_order,
+            integrate=False,
+        )
 
 
 @dataclass(frozen=True)

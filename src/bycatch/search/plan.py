@@ -141,10 +141,14 @@ class BackgroundPlan:
         Name in `bycatch.search.background.FAMILIES`.
     order : int or "auto"
         Number of parameters, or chosen by likelihood ratio with the window masked.
+    min_order : int
+        Lowest order that "auto" may choose; the search sets it to what the unselected spectrum
+        asks for (`bycatch.search.inclusive`).
     """
 
     family: str = "dijet"
     order: int | Literal["auto"] = "auto"
+    min_order: int = 0
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ statistical: what training and scoring on shared folds add to the Poisson spread
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from bycatch.errors import DataError, FitError
 from bycatch.learn.random import child_seed, stream
 from bycatch.search.background import SQRT_S, get_family
 from bycatch.search.fit import fit_background
+from bycatch.search.inclusive import with_least_order
 from bycatch.search.local import window_bins, window_excess
 from bycatch.search.order import choose_order
 from bycatch.search.overlaps import build_patterns
@@ -35,7 +36,16 @@ __all__ = ["FIELDS", "MassDensity", "draw_sample", "fit_selected", "pseudo_task"
 
 Floats = NDArray[np.float64]
 
-FIELDS = ("r", "plain_r", "background", "systematic", "n_window", "n_selected", "efficiency")
+FIELDS = (
+    "r",
+    "plain_r",
+    "background",
+    "systematic",
+    "n_window",
+    "n_selected",
+    "efficiency",
+    "order",
+)
 """What is kept of each look: r as the search computes it, and r without the systematic."""
 _GRID = 4001
 _ROOM = 5.0
@@ -174,7 +184,14 @@ def fit_selected(
     if not good.size:
         return result
     if background.order == "auto":
-        orders = choose_order(counts[good], edges, background.family, inside, integrate=False)
+        orders = choose_order(
+            counts[good],
+            edges,
+            background.family,
+            inside,
+            min_order=background.min_order,
+            integrate=False,
+        )
     else:
         orders = np.full(good.size, background.order, dtype=np.int64)
     systematic = np.full(good.size, np.nan)
@@ -257,6 +274,8 @@ def _experiment(
     shape = (len(regions), len(plan.methods), len(plan.working_points))
     table = {name: np.full(shape, np.nan) for name in FIELDS}
     seed = child_seed(plan.seed, "pseudo-experiment", index, "search")
+    background = with_least_order(plan.background, sample.mass, sample.weight, edges, regions)
+    table["order"][:] = background.min_order
     masks: list[NDArray[np.bool_]] = []
     for i, region in enumerate(regions):
         for j, method in enumerate(plan.methods):
@@ -265,7 +284,7 @@ def _experiment(
             masks.extend(selection.mask)
             counts, squares = _histograms(sample, selection.mask, edges)
             scale = _scale(counts, squares)
-            fitted = fit_selected(counts * scale[:, None], edges, region.window, plan.background)
+            fitted = fit_selected(counts * scale[:, None], edges, region.window, background)
             for name, values in fitted.items():
                 table[name][i, j] = values
             inside = window_bins(edges, region.window)
@@ -273,6 +292,7 @@ def _experiment(
             table["n_selected"][i, j] = counts.sum(axis=1)
             table["efficiency"][i, j] = selection.efficiency
     if toys:
+        plan = replace(plan, background=background)
         table["maxima"] = _toys(sample, np.array(masks), edges, regions, plan, table, toys, index)
     return table
 
@@ -301,6 +321,7 @@ def _toys(
         [looks[i] for i in fitted],
         plan.background.family,
         plan.background.order,
+        min_order=plan.background.min_order,
         masked_window=looks[int(fitted[np.argmax(r[fitted])])].window,
         weight=sample.weight,
     )

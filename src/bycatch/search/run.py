@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from bycatch.errors import DataError, FitError
 from bycatch.search.assemble import Found, assemble, result_json
 from bycatch.search.closure import closure_regions
 from bycatch.search.correction import Correction
+from bycatch.search.inclusive import with_least_order
 from bycatch.search.interpret import write_scores, write_selected
 from bycatch.search.load import load_sample
 from bycatch.search.looks import FittedLook, LookKey, fit_look, spectrum_of
@@ -73,6 +75,10 @@ def run_search(
     sample, dropped = load_sample(plan)
     regions = resolve_regions(plan.regions, sample.mass)
     folder.log("read", n_events=len(sample), dropped=dropped)
+    background = with_least_order(
+        plan.background, sample.mass, sample.weight, np.asarray(regions.edges), regions.regions
+    )
+    plan = replace(plan, background=background)
     progress.advance()
 
     tasks, closure_tasks = _tasks(plan, regions)
@@ -172,6 +178,7 @@ def _toys(
             [look.look for look, use in zip(looks, usable, strict=True) if use],
             plan.background.family,
             plan.background.order,
+            min_order=plan.background.min_order,
             masked_window=best.look.window,
             weight=sample.weight,
             seed=plan.seed,

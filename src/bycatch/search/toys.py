@@ -101,7 +101,12 @@ def toy_block(
         if background.order == "auto":
             inside = window_bins(patterns.edges, window)
             orders = choose_order(
-                spectra, patterns.edges, background.family, inside, integrate=False
+                spectra,
+                patterns.edges,
+                background.family,
+                inside,
+                min_order=background.min_order,
+                integrate=False,
             )
         else:
             orders = background.order

@@ -228,7 +228,14 @@ def _reference(
     orders: NDArray[np.int64] | int
     if plan.background.order == "auto":
         inside = window_bins(edges, window)
-        orders = choose_order(counts, edges, plan.background.family, inside, integrate=False)
+        orders = choose_order(
+            counts,
+            edges,
+            plan.background.family,
+            inside,
+            min_order=int(np.median(table["order"])),
+            integrate=False,
+        )
     else:
         orders = plan.background.order
     systematic = float(np.nanmedian(table["systematic"][:, *cell]))
