@@ -9,7 +9,7 @@ from bycatch.config.load import LoadedSearch, build_search
 
 __all__ = ["demo_search"]
 
-SIGNAL_COUNT = 900
+SIGNAL_COUNT = 500
 """Injected events over the full mass range."""
 
 

@@ -108,7 +108,7 @@ def assemble(plan: SearchPlan, resolved: Mapping[str, Any], found: Found) -> Sea
     best = max(usable, key=lambda look: look.corrected_r)
     toys = merge_blocks(found.toys, [_key(look.look) for look in usable])
     outcome = global_p(best.corrected_r, toys.maxima)
-    inclusive, inclusive_check = _inclusive(plan, found)
+    inclusive, inclusive_check = _inclusive(plan, found, best.look)
     failed = sum(int(np.isnan(block).sum()) for block in found.toys)
     tried = sum(block.size for block in found.toys)
     all_checks = (
@@ -179,19 +179,17 @@ def _extrapolation(best: FittedLook, maxima: Floats, n_looks: int) -> dict[str, 
     }
 
 
-def _inclusive(plan: SearchPlan, found: Found) -> tuple[Spectrum, Check]:
-    """Fit the spectrum before any selection, outside of all windows."""
+def _inclusive(plan: SearchPlan, found: Found, best: Look) -> tuple[Spectrum, Check]:
+    """Fit the spectrum before any selection, outside of the best look's window."""
     edges = np.asarray(found.regions.edges)
     background = plan.background
     selected = spectrum_of(
         found.sample,
         np.ones(len(found.sample), dtype=bool),
         edges,
-        LookKey("inclusive", found.regions.windows[0], 1.0),
+        LookKey("inclusive", best.window, 1.0),
     )
-    masked = np.zeros(edges.size - 1, dtype=bool)
-    if len(found.regions.regions) == 1:  # a scan's windows cover everything
-        masked = found.regions.window_bins(found.regions.windows[0])
+    masked = found.regions.window_bins(best.window)
     counts = selected.counts * selected.scale
     order = background.order
     if order == "auto":

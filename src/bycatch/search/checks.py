@@ -48,7 +48,7 @@ def inclusive_check(p: float, suggestion: tuple[float, float] | None, regions: R
     )
     message = (
         f"Warning: the background family does not describe the unselected spectrum between {low:g} "
-        f"and {high:g} outside of the windows (p = {p:.2g}); {remedy}."
+        f"and {high:g} outside of the best look's window (p = {p:.2g}); {remedy}."
     )
     return Check("inclusive fit", False, message, values=values)
 
