@@ -80,6 +80,13 @@ class LocalBatch:
     status: NDArray[np.int8]
 
     @property
+    def p_star(self) -> Array:
+        """1 - Phi(r_star), of shape (n_toys,): calibrated down to about five expected events."""
+        from scipy.special import ndtr  # noqa: PLC0415
+
+        return np.asarray(ndtr(-self.r_star))
+
+    @property
     def reasons(self) -> tuple[str, ...]:
         """The status of each spectrum in words."""
         return tuple(REASONS[code] for code in self.status)

@@ -25,7 +25,7 @@ from bycatch.search.fit import (
     needs_integration,
 )
 from bycatch.search.local import LocalBatch, Results
-from bycatch.search.newton import maximise
+from bycatch.search.newton import Maximum, maximise
 from bycatch.search.rates import Array, Index, RateModel, half_deviance
 from bycatch.search.solve import OK, STALLED
 
@@ -33,7 +33,8 @@ __all__ = ["gaussian_excess", "gaussian_shape"]
 
 _BLOCK = 4096
 _PSEUDO = 1e-6  # events added to empty bins: keeps the maximum off the edge where a rate vanishes
-_ITERATIONS = 300
+_SCORING = 40  # iterations with the expected information, before the observed one takes over
+_CLOSE = 1e-6  # decrement with which a creeping fit is good enough: r is off by less than 1e-3
 
 
 def gaussian_shape(edges: ArrayLike, mass: float, sigma: float) -> Array:
@@ -195,9 +196,55 @@ class _Peak:
         curvature = np.matmul((slopes / rate[..., None]).transpose(0, 2, 1), slopes)
         return np.where(allowed, value, -np.inf), gradient, curvature
 
-    def penalised(self, point: Array, index: Index) -> tuple[Array, Array, Array]:
-        """Return the same with mu constrained to N(0, systematic^2)."""
+    def observed(self, point: Array, index: Index) -> tuple[Array, Array, Array]:
+        """Return the same with the observed information, its negative eigenvalues turned round."""
         value, gradient, curvature = self.objective(point, index)
+        background, rate = self.rates(point, index)
+        slopes = self.model.slopes(point[:, 1:])
+        mixed = np.concatenate(
+            [np.broadcast_to(self.shape[:, None], (*rate.shape, 1)), slopes], axis=2
+        )
+        mixed[..., 0] *= self.unit[index][:, None]
+        excess = self.raised[index] / np.where(rate > 0.0, rate, 1.0) - 1.0
+        weight = excess / np.where(rate > 0.0, rate, 1.0)
+        curvature = curvature + np.matmul((mixed * weight[..., None]).transpose(0, 2, 1), mixed)
+        bend = np.matmul((slopes * (excess / background)[..., None]).transpose(0, 2, 1), slopes)
+        curvature[:, 1:, 1:] -= bend
+        values, vectors = np.linalg.eigh(np.nan_to_num(curvature))
+        values = np.maximum(np.abs(values), 1e-6)
+        return value, gradient, np.matmul(vectors * values[:, None, :], vectors.transpose(0, 2, 1))
+
+    def climb(self, start: Array, rows: Index, *, constrained: bool) -> Maximum:
+        """Maximise with the expected information, then the slow ones with the observed one."""
+        noise = 1e-14 * self.counts[rows].sum(axis=1)
+
+        def scoring(point: Array, index: Index) -> tuple[Array, Array, Array]:
+            found = self.objective(point, rows[index])
+            return self.constrain(point, rows[index], found) if constrained else found
+
+        def newton(point: Array, index: Index) -> tuple[Array, Array, Array]:
+            found = self.observed(point, rows[index])
+            return self.constrain(point, rows[index], found) if constrained else found
+
+        best = maximise(scoring, start, rounding=noise, max_iterations=_SCORING)
+        slow = np.flatnonzero(~best.converged)
+        if slow.size:
+            again = maximise(
+                lambda point, index: newton(point, slow[index]),
+                best.point[slow],
+                rounding=noise[slow],
+            )
+            best.point[slow] = again.point
+            best.converged[slow] = again.converged | (np.abs(again.decrement) < _CLOSE)
+            # errors come from the expected information, which is never singular here
+            best.curvature[slow] = scoring(again.point, slow)[2]
+        return best
+
+    def constrain(
+        self, point: Array, index: Index, found: tuple[Array, Array, Array]
+    ) -> tuple[Array, Array, Array]:
+        """Constrain mu to N(0, systematic^2)."""
+        value, gradient, curvature = found
         precision = (self.unit[index] / self.systematic[index]) ** 2
         gradient[:, 0] -= precision * point[:, 0]
         curvature[:, 0, 0] += precision
@@ -208,9 +255,8 @@ class _Peak:
         n = len(self.counts)
         result = Results.empty(n)
         everything: Index = np.arange(n)
-        noise = 1e-14 * self.counts.sum(axis=1)
         start = np.concatenate([np.zeros((n, 1)), self.first], axis=1)
-        best = maximise(self.objective, start, rounding=noise, max_iterations=_ITERATIONS)
+        best = self.climb(start, everything, constrained=False)
         background, rate = self.rates(best.point, everything)
         result.gain[:] = half_deviance(self.counts, np.log(rate), rate).sum(axis=1)
         result.status[~best.converged] = STALLED
@@ -222,7 +268,7 @@ class _Peak:
         result.variance[:] = np.einsum("tp,tpq,tq->t", slope, inverse[:, 1:, 1:], slope)
         result.signal_variance[:] = inverse[:, 0, 0] * self.unit**2
         result.variance[:] += self.systematic**2
-        result.gain[:] -= self.null(best.point, result.status)
+        result.gain[:] -= self.null(start, result.status)
         return result
 
     def null(self, start: Array, status: NDArray[np.int8]) -> Array:
@@ -230,13 +276,7 @@ class _Peak:
         value = self.null_value.copy()
         rows = np.flatnonzero(self.systematic > 1e-3 * self.unit)  # less does not matter
         if rows.size:
-            noise = 1e-14 * self.counts[rows].sum(axis=1)
-            best = maximise(
-                lambda point, index: self.penalised(point, rows[index]),
-                start[rows],
-                rounding=noise,
-                max_iterations=_ITERATIONS,
-            )
+            best = self.climb(start[rows], rows, constrained=True)
             _, rate = self.rates(best.point, rows)
             value[rows] = half_deviance(self.counts[rows], np.log(rate), rate).sum(axis=1)
             strength = best.point[:, 0] * self.unit[rows]

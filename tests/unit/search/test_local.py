@@ -39,6 +39,7 @@ def test_root_is_standard_normal_under_the_null(in_window: float) -> None:
     assert (found.p < 0.1).mean() > 0.05
     np.testing.assert_allclose(found.p, stats.norm.sf(found.r))
     np.testing.assert_array_equal(found.z, found.r)
+    np.testing.assert_allclose(found.p_star, stats.norm.sf(found.r_star))
 
 
 def test_p_is_uniform_where_counts_are_large() -> None:

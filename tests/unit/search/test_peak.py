@@ -99,3 +99,16 @@ def test_failed_fits_have_no_numbers() -> None:
     np.testing.assert_array_equal(found.converged, [True, False])
     assert np.isnan([found.r[1], found.p[1], found.signal[1], found.background[1]]).all()
     assert "empty" in found.reason
+
+
+def test_fits_with_few_events_converge_or_say_why() -> None:
+    toys = np.random.default_rng(1).poisson(rates(2.0), size=(2000, 40))
+    found = gaussian_excess(toys, EDGES, 3500.0, 100.0, "dijet", 3)
+    assert found.converged.mean() > 0.99
+    # all events in neighbouring bins: background and peak share them without a bound
+    counts = np.zeros(40)
+    counts[[1, 2]] = 2.0
+    alone = gaussian_excess(counts, EDGES, 3500.0, 100.0, "dijet", 3)
+    assert not alone.converged[0]
+    assert np.isnan(alone.r[0])
+    assert alone.reason
