@@ -11,7 +11,7 @@ from bycatch.template.cwola import Cwola, mixed_ratio
 
 SHIFT = 1.5
 SUPERVISED_AUC = norm.cdf(SHIFT / np.sqrt(2.0))
-SMALL = {"network": {"hidden": (32, 32), "batch_size": 512, "max_epochs": 15}, "trees": {}}
+SMALL = {"network": {"hidden": (32, 32), "batch_size": 512, "max_epochs": 8}, "trees": {}}
 
 
 def pure(n: int, signal: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -38,7 +38,7 @@ def held_out(n: int = 20_000) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("classifier", ["trees", "network"])
 def test_learned_ratio_is_the_mixed_ratio(classifier):
     f1, f2 = 0.7, 0.1
-    X, sample = mixed(15_000, f1, f2, seed=1)
+    X, sample = mixed(10_000, f1, f2, seed=1)
     learned = Cwola(classifier, members=2, folds=3, options=SMALL[classifier]).fit(X, sample)
     test, label = held_out()
     p = learned.score(test).astype(np.float64)

@@ -16,7 +16,7 @@ from bycatch.search.selection import score_window, select
 from bycatch.template.base import Region
 
 REGION = Region((3300.0, 3700.0), ((2900.0, 3300.0), (3700.0, 4100.0)))
-N = 25_000
+N = 20_000
 
 
 def signal_free(shift: float, seed: int) -> Sample:
@@ -43,7 +43,7 @@ def sideband_p(sample: Sample, selected: np.ndarray) -> float:
 @pytest.mark.parametrize(("shift", "sculpted"), [(0.0, False), (0.1, True)])
 def test_shifted_masses_sculpt_the_sidebands(shift, sculpted):
     sample = signal_free(shift, seed=1)
-    scored = score_window(sample, REGION, MethodPlan("cwola", "trees"), 5, members=2, seed=1)
+    scored = score_window(sample, REGION, MethodPlan("cwola", "trees"), 5, members=1, seed=1)
     selection = select(scored, sample, REGION, None, (0.1,), seed=1)
     assert selection.efficiency[0] == pytest.approx(0.1, abs=1e-3)
     p = sideband_p(sample, selection.mask[0])
