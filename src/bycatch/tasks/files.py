@@ -83,7 +83,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
             temporary.unlink()
         if isinstance(error, StorageError) or not _is_writer_failure(error):
             raise
-        reason = getattr(error, "strerror", None) or error
+        reason = getattr(error, "strerror", None) or f"the disk took only a part: {error}"
         raise _storage_error(path, reason) from error
 
 
