@@ -34,6 +34,7 @@ def spurious_signal(
     *,
     how: Literal["max", "rms"] = "max",
     alternatives: Sequence[str] | None = None,
+    integrate: bool | Literal["auto"] = False,
     sqrt_s: float = SQRT_S,
 ) -> float:
     """Return the spurious signal of the background family, in events.
@@ -53,6 +54,9 @@ def spurious_signal(
         Largest absolute value, or root mean square, over the other families.
     alternatives : sequence of str, optional
         Other families; all if not given.
+    integrate : bool or "auto"
+        How the search's own fit treats the bins. The alternatives are integrated where that
+        matters, so a search that should have integrated sees its mistake here.
     sqrt_s : float
 
     Returns
@@ -66,7 +70,14 @@ def spurious_signal(
         If the nominal fit fails, or no other family describes the events outside of the window.
     """
     found = spurious_signals(
-        counts, edges, family, order, window, alternatives=alternatives, sqrt_s=sqrt_s
+        counts,
+        edges,
+        family,
+        order,
+        window,
+        alternatives=alternatives,
+        integrate=integrate,
+        sqrt_s=sqrt_s,
     )
     sizes = np.abs(list(found.values()))
     return float(sizes.max() if how == "max" else np.sqrt((sizes**2).mean()))
@@ -80,6 +91,7 @@ def spurious_signals(
     window: tuple[float, float],
     *,
     alternatives: Sequence[str] | None = None,
+    integrate: bool | Literal["auto"] = False,
     sqrt_s: float = SQRT_S,
 ) -> dict[str, float]:
     """Return the spurious signal against each other family.
@@ -110,7 +122,13 @@ def spurious_signals(
         )
         raise FitError(message)
     result = window_excess(
-        np.stack(list(asimov.values())), bounds, window, family, order, sqrt_s=sqrt_s
+        np.stack(list(asimov.values())),
+        bounds,
+        window,
+        family,
+        order,
+        integrate=integrate,
+        sqrt_s=sqrt_s,
     )
     if result.reason:
         message = f"The fit of the spurious signal failed: {result.reason}."
