@@ -20,8 +20,9 @@ References
 G. Choudalakis, "On hypothesis testing, trials factor, hypertests and the BumpHunter",
 arXiv:1101.0390, sections 2 to 4.
 A. M. Zubkov and A. A. Serov, "A complete proof of universal inequalities for the distribution
-function of the binomial law", arXiv:1207.3838 (the Poisson case: M. Short, "Improved inequalities
-for the Poisson and binomial distribution and upper tail quantile functions", 2013, theorem 1).
+function of the binomial law", arXiv:1207.3838; the Poisson case: M. Short, "Improved inequalities
+for the Poisson and binomial distribution and upper tail quantile functions", ISRN Probability and
+Statistics (2013) 412958.
 """
 
 from __future__ import annotations
@@ -279,7 +280,9 @@ def toy_statistics(
     background = np.asarray(background, dtype=np.float64)
     fixed = background.ndim == 1
     if fixed and not normalise and veto is None and excluded is None:
-        return _scan_with_table(np.asarray(toys), background, windows, mode)
+        found = _scan_with_table(np.asarray(toys), background, windows, mode)
+        if found is not None:
+            return found
     n_toys = toys.shape[0]
     t, best = np.zeros(n_toys), np.full(n_toys, -1, dtype=np.intp)
     block = max(1, _BLOCK // len(windows))
@@ -332,13 +335,18 @@ def _largest(
 
 def _scan_with_table(
     toys: NDArray[np.generic], background: Array, windows: Windows, mode: Mode
-) -> tuple[Array, NDArray[np.intp]]:
-    """Scan toys of one background by looking integer counts up in a table per window."""
+) -> tuple[Array, NDArray[np.intp]] | None:
+    """Scan toys of one background by looking integer counts up in a table per window.
+
+    None where the tables would be longer than the list of counts (few toys, many events).
+    """
     n_toys = toys.shape[0]
     cumulative = np.zeros((windows.n_bins + 1, n_toys), dtype=np.int64)
     np.cumsum(toys.T, axis=0, out=cumulative[1:], dtype=np.int64)
     expected = windows.sums(background)
     low, high = _count_range(cumulative, windows)
+    if int((high - low + 1).sum()) > n_toys * len(windows):
+        return None
     table, offset = _tables(low, high, expected, mode)
     t, best = np.zeros(n_toys), np.full(n_toys, -1, dtype=np.intp)
     seen = np.empty(n_toys, dtype=np.int64)

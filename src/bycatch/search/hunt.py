@@ -167,7 +167,7 @@ def hunt(
     windows = make_windows(histogram.n_bins, _widths(histogram, plan), used=used)
     family = plan.family
     if family == "auto":
-        family = choose_family(histogram.edges, histogram.counts)
+        family = choose_family(histogram.edges, histogram.counts, plan.sqrt_s)
     smooth = Smooth.of(histogram.edges, family, plan.order, plan.sqrt_s)
     data, smooth = _analyse_data(histogram, smooth, windows, used, plan)
     order = int(data.order[0])

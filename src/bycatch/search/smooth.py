@@ -180,23 +180,26 @@ class Smooth:
         return SmoothFit(order, rate, np.asarray(goodness))
 
 
-def choose_family(edges: Array, counts: Array) -> str:
+def choose_family(edges: Array, counts: Array, sqrt_s: float = SQRT_S) -> str:
     """Choose the family for a user who named none.
 
     ``dijet`` for a spectrum that falls steeply over a wide range: positive edges, the last at
-    least twice the first, the density of the first tenth of the bins the highest of all tenths and
-    at least a hundred times that of the last tenth. ``exppoly`` for anything else.
+    least twice the first and between 5 and 100 % of the collision energy (so not in another
+    unit), the density of the first tenth of the bins the highest of all tenths and at least a
+    hundred times that of the last tenth. ``exppoly`` for anything else.
 
     Parameters
     ----------
     edges : ndarray of shape (n_bins + 1,)
     counts : ndarray of shape (n_bins,)
+    sqrt_s : float
+        Collision energy in the unit of the edges.
 
     Returns
     -------
     str
     """
-    if edges[0] <= 0 or edges[-1] < 2.0 * edges[0] or edges[-1] >= SQRT_S:
+    if edges[0] <= 0 or edges[-1] < 2.0 * edges[0] or not 0.05 < edges[-1] / sqrt_s < 1.0:
         return "exppoly"
     groups = np.array_split(np.arange(counts.size), 10)
     density = np.array(

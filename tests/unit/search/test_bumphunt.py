@@ -71,6 +71,14 @@ def test_table_and_pruning_agree() -> None:
     np.testing.assert_array_equal(table[1], pruned[1])
 
 
+def test_few_toys_of_many_events_need_no_table() -> None:
+    background = 1e9 * BACKGROUND
+    toys = np.random.default_rng(1).poisson(background, size=(4, 25))
+    windows = make_windows(25, [2, 3])
+    t, _ = toy_statistics(toys, background, windows)
+    np.testing.assert_allclose(t, [scan(toy, background, windows).t for toy in toys], rtol=1e-12)
+
+
 def test_a_huge_peak_does_not_underflow_and_finds_its_best_window() -> None:
     counts = np.rint(1e4 * np.ones(40))
     counts[17:20] += [4e4, 9e4, 4e4]

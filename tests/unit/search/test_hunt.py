@@ -200,6 +200,8 @@ def test_the_default_family_follows_the_spectrum() -> None:
     steep = np.geomspace(1_000, 8_000, 41)
     falling = 1e9 * (steep[1:] / 1_000) ** -7.0
     assert choose_family(steep, falling) == "dijet"
+    assert choose_family(steep / 1_000, falling) == "exppoly"  # in TeV: x = m / 13000 is no x
+    assert choose_family(steep / 1_000, falling, sqrt_s=13.0) == "dijet"
     assert choose_family(steep, np.full(40, 100.0)) == "exppoly"
     assert choose_family(EDGES, SMOOTH) == "exppoly"
 
