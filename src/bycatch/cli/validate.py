@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from bycatch.cli._common import cores, output_option, quiet_option, workers_option
+
+if TYPE_CHECKING:
+    from bycatch.search.validate import ValidationResult
+    from bycatch.tasks import RunFolder
 
 __all__ = ["validate"]
 
@@ -53,7 +58,23 @@ def validate(
         summary = run_validation(
             loaded.plan, loaded.resolved, pseudo_experiments, folder, workers or cores(), progress
         )
+        _draw(folder, summary)
         folder.log("end")
     if not quiet:
-        click.echo(summary)
+        click.echo(str(summary))
     click.echo(str(path))
+
+
+def _draw(folder: RunFolder, result: ValidationResult) -> None:
+    """Write the plot of r under the null, before any correction."""
+    from bycatch.report.plots.calibration import plot_calibration  # noqa: PLC0415
+    from bycatch.report.style import figure_bytes  # noqa: PLC0415
+
+    r = folder.step("table").load_arrays()["r"]
+    z = {
+        f"{look.method}, {look.window[0]:g}-{look.window[1]:g}, {look.working_point:g}": values
+        for look, values in zip(result.looks, r.reshape(r.shape[0], -1).T, strict=True)
+    }
+    figure = plot_calibration(z)
+    folder.write_bytes("calibration.png", figure_bytes(figure, "png"))
+    folder.write_bytes("calibration.pdf", figure_bytes(figure, "pdf"))
