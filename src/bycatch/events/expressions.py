@@ -15,6 +15,7 @@ in backticks: `` `jet mass` / 1000 ``.
 from __future__ import annotations
 
 import ast
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -193,8 +194,12 @@ def parse(text: str) -> Expression:
         message = f"An expression is {len(text)} characters long; at most {MAX_LENGTH} are read."
         raise ExpressionError(message)
     plain, quoted = unquote(text)
+    if "#" in plain:
+        message = f"The expression {text!r} holds '#', but there are no comments here; remove it."
+        raise ExpressionError(message)
     try:
-        tree = ast.parse(plain.strip(), mode="eval").body
+        with warnings.catch_warnings(action="ignore"):  # about literals such as 1if
+            tree = ast.parse(" ".join(plain.split("\n")).strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         reason = error.msg if isinstance(error, SyntaxError) else type(error).__name__
         message = f"The expression {text!r} cannot be parsed: {reason}."

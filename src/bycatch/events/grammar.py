@@ -11,8 +11,8 @@ from bycatch.events import operations as op
 
 __all__ = ["Checking", "check", "column_of", "index_of", "unquote"]
 
-MAX_DEPTH = 60
-_PLACEHOLDER = "_column_{}_"
+MAX_DEPTH = 200
+_PLACEHOLDER = "_quoted_column_{}_"
 _REFUSED = {
     ast.BoolOp: "'and' and 'or' (use & and |, with each comparison in parentheses)",
     ast.Not: "'not' (use ~ with the condition in parentheses)",
@@ -50,6 +50,9 @@ def unquote(text: str) -> tuple[str, tuple[str, ...]]:
     if text.count("`") % 2:
         message = f"The expression {text!r} has a backtick without a partner."
         raise ExpressionError(message)
+    if "_quoted_column_" in text:
+        message = f"The expression {text!r} uses the name '_quoted_column_', which is reserved."
+        raise ExpressionError(message)
     quoted: list[str] = []
 
     def placeholder(match: re.Match[str]) -> str:
@@ -61,7 +64,7 @@ def unquote(text: str) -> tuple[str, tuple[str, ...]]:
 
 def column_of(name: str, quoted: tuple[str, ...]) -> str:
     """Return the column that an identifier of the tree means."""
-    match = re.fullmatch(r"_column_(\d+)_", name)
+    match = re.fullmatch(r"_quoted_column_(\d+)_", name)
     return quoted[int(match.group(1))] if match and int(match.group(1)) < len(quoted) else name
 
 

@@ -120,16 +120,34 @@ def ufunc(function: Callable[..., Any]) -> Callable[..., Any]:
     return apply
 
 
+def _number(value: Any) -> Any:
+    """Turn conditions into 0 and 1: numpy would add two of them to True."""
+    if not is_condition(value):
+        return value
+    if getattr(value, "layout", None) is not None:
+        import awkward as ak  # noqa: PLC0415
+
+        return ak.values_astype(value, np.int64)
+    return np.asarray(value, dtype=np.int64)
+
+
+def _arithmetic(function: Callable[..., Any]) -> Callable[..., Any]:
+    def apply(*values: Any) -> Any:
+        return ufunc(function)(*(_number(value) for value in values))
+
+    return apply
+
+
 def power(base: Any, exponent: Any) -> Any:
     """Raise to a power in double precision: integer powers would overflow without a word."""
-    return ufunc(np.float_power)(base, exponent)
+    return _arithmetic(np.float_power)(base, exponent)
 
 
 def remainder(value: Any, divisor: Any) -> Any:
     """Return the remainder; by zero it is NaN, for integers too."""
     if not is_nested(divisor) and np.any(np.equal(divisor, 0)):
         divisor = np.asarray(divisor, dtype=np.float64)
-    return ufunc(np.remainder)(value, divisor)
+    return _arithmetic(np.remainder)(value, divisor)
 
 
 def logical(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -255,14 +273,14 @@ def _pick(value: Any, position: int) -> Any:
 
 
 ARITHMETIC: dict[type[ast.AST], tuple[str, Callable[..., Any]]] = {
-    ast.Add: ("+", ufunc(np.add)),
-    ast.Sub: ("-", ufunc(np.subtract)),
-    ast.Mult: ("*", ufunc(np.multiply)),
-    ast.Div: ("/", ufunc(np.true_divide)),
+    ast.Add: ("+", _arithmetic(np.add)),
+    ast.Sub: ("-", _arithmetic(np.subtract)),
+    ast.Mult: ("*", _arithmetic(np.multiply)),
+    ast.Div: ("/", _arithmetic(np.true_divide)),
     ast.Mod: ("%", remainder),
     ast.Pow: ("**", power),
-    ast.USub: ("-", ufunc(np.negative)),
-    ast.UAdd: ("+", ufunc(np.positive)),
+    ast.USub: ("-", _arithmetic(np.negative)),
+    ast.UAdd: ("+", _arithmetic(np.positive)),
 }
 
 LOGIC: dict[type[ast.AST], tuple[str, Callable[..., Any]]] = {

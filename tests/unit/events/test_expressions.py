@@ -50,6 +50,10 @@ def evaluate(text: str) -> object:
         ("(a > 0) | ~ok", [True, True, True]),
         ("0 < a <= 3.5", [True, False, True]),
         ("a != 1", [False, True, True]),
+        ("(a > 0) + ok + ok", [3, 0, 3]),
+        ("(a > 0) * ok - True", [0, -1, 0]),
+        ("-ok", [-1, 0, -1]),
+        ("sum((pt > 30) + (pt > 45))", [3, 0, 2]),
         ("`jet mass` / 10", [1.0, 2.0, 3.0]),
         ("`pi` + pi - pi", [0.0, 0.0, 1.0]),
         ("1", [1, 1, 1]),
@@ -110,6 +114,11 @@ def test_events_that_are_all_empty() -> None:
     assert parse("len(pt)").evaluate(stored).tolist() == [0, 0]
 
 
+def test_a_long_sum_over_several_lines() -> None:
+    text = "\n+ ".join(["a"] * 150)
+    np.testing.assert_array_equal(evaluate(text), 150 * COLUMNS["a"].astype(np.float64))
+
+
 def test_names() -> None:
     expression = parse("where(x < `jet mass`, pt[:, 0], pi) + y[z > 2][:, 0]")
     assert expression.names == {"x", "jet mass", "pt", "y", "z"}
@@ -167,7 +176,10 @@ def test_names() -> None:
         ("a = 2", "cannot be parsed"),
         ("`a", "a backtick without a partner"),
         ("9" * 30, "beyond 64 bits"),
-        ("(" * 90 + "a" + ")" * 90 + "+" + "-" * 80 + "a", "nested more than"),
+        ("a + " + "-" * 250 + "a", "nested more than"),
+        ("a # b", "no comments here"),
+        ("1if ok else 2", "use where"),
+        ("_quoted_column_0_ + `a`", "reserved"),
         ("-" * 3000 + "a", "nested more than|cannot be parsed"),
         ("a+" * 3000 + "a", "characters long"),
         ("\0", "cannot be parsed"),
