@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -198,15 +199,20 @@ def _validation(config: SearchConfig, base: Path, source: str) -> str | None:
 def _resolved(config: SearchConfig, base: Path) -> dict[str, Any]:
     """Return the configuration with defaults and absolute paths, without the output folder."""
     resolved = config.model_dump(mode="json", exclude={"output"})
-    resolved["data"]["path"] = [str(base / path) for path in config.data.path]
+    resolved["data"]["path"] = [_absolute(base, path) for path in config.data.path]
     if config.data.inject is not None:
-        resolved["data"]["inject"]["path"] = [str(base / path) for path in config.data.inject.path]
+        inject = config.data.inject.path
+        resolved["data"]["inject"]["path"] = [_absolute(base, path) for path in inject]
     if config.validation is not None:
-        resolved["validation"] = str(base / config.validation)
+        resolved["validation"] = _absolute(base, config.validation)
     for absent in ("windows", "scan"):
         if resolved["regions"][absent] is None:
             del resolved["regions"][absent]
     return resolved
+
+
+def _absolute(base: Path, path: str) -> str:
+    return os.path.normpath(base / path)
 
 
 def _file_of(name: str) -> Path:
