@@ -22,7 +22,7 @@ class EpochReport:
         Number of the finished epoch, from 0.
     train_loss, validation_loss : sequence of float
     best_epoch : sequence of int
-        Epoch with the lowest validation loss so far.
+        Epoch whose state would be kept now.
     active, total : int
         Members that still train, and all members.
     """

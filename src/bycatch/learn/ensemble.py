@@ -42,6 +42,7 @@ _OPTIONS = (
     "members",
     "hidden",
     "batch_size",
+    "min_epochs",
     "max_epochs",
     "patience",
     "learning_rate",
@@ -84,7 +85,9 @@ class NetworkEnsemble:
     hidden : sequence of int
         Units of the hidden layers.
     batch_size : int
-    max_epochs : int
+    min_epochs, max_epochs : int
+        No state from before the end of `min_epochs` is kept, whatever the validation loss says:
+        with little signal in the sample the loss is lowest before the signal is learned.
     patience : int
         Epochs without a lower validation loss after which a member stops.
     learning_rate : float
@@ -107,6 +110,7 @@ class NetworkEnsemble:
         *,
         hidden: Sequence[int] = (64, 64, 64),
         batch_size: int = 128,
+        min_epochs: int = 1,
         max_epochs: int = 50,
         patience: int = 10,
         learning_rate: float = 1e-3,
@@ -115,7 +119,8 @@ class NetworkEnsemble:
     ) -> None:
         check_option("members", members, 1)
         check_option("batch_size", batch_size, 1)
-        check_option("max_epochs", max_epochs, 1)
+        check_option("min_epochs", min_epochs, 1)
+        check_option("max_epochs", max_epochs, min_epochs)
         check_option("patience", patience, 1)
         check_option("learning_rate", learning_rate, 0.0)
         check_option("weight_decay", weight_decay, 0.0)
@@ -127,6 +132,7 @@ class NetworkEnsemble:
         self.members = members
         self.hidden = tuple(hidden)
         self.batch_size = batch_size
+        self.min_epochs = min_epochs
         self.max_epochs = max_epochs
         self.patience = patience
         self.learning_rate = learning_rate
@@ -162,7 +168,11 @@ class NetworkEnsemble:
         weights = draw_weights((X.shape[1], *self.hidden, 1), rngs, dtype)
         columns = {"x": torch.from_numpy(X).to(dtype), "y": torch.from_numpy(y).to(dtype)}
         options = TrainingOptions(
-            self.batch_size, self.max_epochs, self.learning_rate, self.weight_decay
+            self.batch_size,
+            self.max_epochs,
+            self.learning_rate,
+            self.weight_decay,
+            self.min_epochs,
         )
         self._parameters, self.histories_ = _train(
             _Classifier(),

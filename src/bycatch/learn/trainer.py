@@ -65,12 +65,15 @@ class TrainingOptions:
     learning_rate : float
     weight_decay : float
         L2 penalty of Adam.
+    min_epochs : int
+        No state from before the end of this many epochs is kept.
     """
 
     batch_size: int
     max_epochs: int
     learning_rate: float
     weight_decay: float = 0.0
+    min_epochs: int = 1
 
 
 @dataclass
@@ -116,7 +119,7 @@ def train(
     Returns
     -------
     parameters : dict
-        Each member's state at its lowest validation loss.
+        Each member's state at its lowest validation loss after `min_epochs`.
     histories : list of History
 
     Raises
@@ -184,7 +187,7 @@ def _loop(
         finished = [state.active[i] for i in ended]
         losses = [float(running[i]) / period[state.active[i]] for i in ended]
         running[ended] = 0.0
-        _record(model, state, columns, rows, ended, losses)
+        _record(model, state, columns, rows, ended, losses, options.min_epochs)
         stop = {m for m in finished if len(state.train_loss[m]) >= options.max_epochs}
         report = _report(state, finished)
         for callback in callbacks:
@@ -230,6 +233,7 @@ def _record(
     rows: Sequence[MemberRows],
     ended: Sequence[int],
     train_loss: Sequence[float],
+    min_epochs: int,
 ) -> None:
     """Validate the members at the positions `ended` and keep those states that are the best."""
     finished = [state.active[i] for i in ended]
@@ -243,9 +247,9 @@ def _record(
                 f"{len(state.train_loss[member])}; lower the option 'learning_rate'."
             )
             raise FitError(message)
-        best = state.best_epoch[member]
-        if best < 0 or loss < state.validation_loss[member][best]:
-            state.best_epoch[member] = len(state.validation_loss[member])
+        best, epoch = state.best_epoch[member], len(state.validation_loss[member])
+        if epoch < min_epochs or loss < state.validation_loss[member][best]:
+            state.best_epoch[member] = epoch
             improved.append(position)
         state.train_loss[member].append(train_loss[position])
         state.validation_loss[member].append(float(loss))

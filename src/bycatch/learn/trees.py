@@ -1,4 +1,22 @@
-"""Ensembles of boosted trees with LightGBM, the default engine."""
+"""Ensembles of boosted trees with LightGBM, the default engine.
+
+Why it is the default: with the same settings and one thread it trains several times faster than
+scikit-learn's histogram gradient boosting (`bycatch.learn.hgb`) and separates as well;
+``benchmarks/bench_trees.py`` measures both, ``benchmarks/RESULTS.md`` holds the numbers.
+
+What holds for weights, for both engines
+----------------------------------------
+A common factor of the weights, or of the weights of one class, has no influence, since each class
+is scaled to the same sum. 'Weight 2 equals two events' holds only where nothing counts rows: fewer
+distinct values than bins, no sampling of rows, and one row per leaf allowed. In general it does
+not: bins are quantiles of rows, `min_rows_per_leaf` counts rows, and sampling draws rows. Negative
+weights are accepted by both engines and enter gradients and Hessians as they are; a leaf needs a
+positive sum of Hessians, so they cancel as they should unless they dominate a leaf.
+
+Features are binned once, over all rows given to `fit`. A member's trees therefore depend on the
+feature values (never on the classes or weights) of rows outside of its masks, through the position
+of the bins' edges.
+"""
 
 from __future__ import annotations
 

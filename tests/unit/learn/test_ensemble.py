@@ -67,6 +67,21 @@ def test_the_best_state_is_kept(problem):
     np.testing.assert_array_equal(short.predict(X), stopped.predict(X))
 
 
+def test_no_state_is_kept_before_the_minimum_of_epochs(problem):
+    X, y, _, train, validate = problem
+    noise = (np.random.default_rng(7).random(len(y)) < 0.5).astype(np.int8)
+    options = {**EXACT, "batch_size": 32, "min_epochs": 8, "max_epochs": 40, "patience": 3}
+    ensemble = NetworkEnsemble(3, **options)
+    ensemble.fit(X, noise, train=train[2:5], validate=validate[2:5], seed=3)
+    early = 0
+    for history in ensemble.histories_:
+        losses = history.validation_loss
+        assert history.best == 7 + int(np.argmin(losses[7:]))
+        assert len(losses) == history.best + 1 + 3
+        early += int(np.argmin(losses)) < 7
+    assert early > 0, "the loss itself must prefer an earlier epoch for this test to bite"
+
+
 def loss_and_gradients(X, y, weight):
     """Mean balanced loss over all rows at fixed parameters, and its gradients."""
     everything = np.ones((1, len(y)), dtype=bool)

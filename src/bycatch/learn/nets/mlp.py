@@ -3,8 +3,8 @@
 The members never mix: every operation is a batched matrix product or acts element by element, so a
 member computes the same numbers whatever its neighbours are.
 
-Training steps of small networks lose much of their time to fresh memory (a third, as measured with
-50 members of 3x64 at batch 128), so that `forward` can work in the tensors of a `Workspace`.
+Training steps of small networks lose much of their time to fresh memory (over a quarter, measured
+with 50 members of 3x64 at batch 128), so that `forward` can work in the tensors of a `Workspace`.
 """
 
 from __future__ import annotations
