@@ -48,7 +48,7 @@ def spectrum() -> tuple[np.ndarray, np.ndarray]:
     rate = (1 - x) ** 9 * x**-5.5
     rate *= 1e5 / rate.sum()
     data = np.random.default_rng(SEED).poisson(rate)
-    data[24:27] += np.rint(4.5 * np.sqrt(rate[24:27])).astype(int)
+    data[24:27] += np.rint(3.4 * np.sqrt(rate[24:27])).astype(int)
     smooth = Smooth.of(EDGES, "dijet", 4)
     fit = smooth.fit(data[None].astype(float), np.ones((1, 60), dtype=bool))
     return data, fit.rate[0]

@@ -198,7 +198,7 @@ def parse_widths(text: str) -> tuple[int, ...]:
     Parameters
     ----------
     text : str
-        ``2-8``, ``2,3,5`` or a mixture, in bins.
+        ``2-8`` (or ``2:8``), ``2,3,5`` or a mixture, in bins.
 
     Returns
     -------
@@ -217,7 +217,7 @@ def parse_widths(text: str) -> tuple[int, ...]:
     """
     widths: set[int] = set()
     for part in text.split(","):
-        low, dash, high = part.strip().partition("-")
+        low, dash, high = part.strip().replace(":", "-").partition("-")
         if not low.isdecimal() or (dash and not high.isdecimal()):
             message = f"Widths are written like 2-8 or 2,3,5 (in bins), not {text!r}."
             raise ConfigError(message)

@@ -208,6 +208,7 @@ def test_the_default_family_follows_the_spectrum() -> None:
 
 def test_widths_as_text() -> None:
     assert parse_widths("2-4,8") == (2, 3, 4, 8)
+    assert parse_widths("2:3") == (2, 3)
     for text in ("", "a", "4-2", "0", "2-"):
         with pytest.raises(ConfigError, match="idths"):
             parse_widths(text)
