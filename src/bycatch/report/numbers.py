@@ -121,11 +121,8 @@ def bounds(low: float, high: float) -> tuple[str, str]:
     """Return the two ends of an interval with as many digits as needed to tell them apart."""
     for digits in range(4, 16):
         texts = f"{low:.{digits}g}", f"{high:.{digits}g}"
-        exact = all(
-            math.isclose(float(text), value, rel_tol=1e-5, abs_tol=1e-5 * abs(high - low))
-            for text, value in zip(texts, (low, high), strict=True)
-        )
-        if exact:
+        errors = (abs(float(texts[0]) - low), abs(float(texts[1]) - high))
+        if max(errors) <= 1e-4 * abs(high - low):
             break
     return _signed(_long(texts[0])), _signed(_long(texts[1]))
 
