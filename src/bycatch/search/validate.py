@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 
 from bycatch import __version__
-from bycatch.errors import DataError
+from bycatch.errors import ConfigError, DataError
+from bycatch.search.correction import EXPECTED_FOR_SHOWN
 from bycatch.search.load import load_sample
 from bycatch.search.plan import SearchPlan
 from bycatch.search.pseudo import MassDensity, largest_mean, pseudo_task, smooth_density
@@ -78,9 +79,17 @@ def run_validation(
 
     Raises
     ------
+    ConfigError
+        For fewer than 20 pseudo-experiments.
     FitError
         Where the unselected spectrum cannot be fitted, or too few fits succeed.
     """
+    if n < EXPECTED_FOR_SHOWN:
+        message = (
+            f"A validation needs at least {EXPECTED_FOR_SHOWN} pseudo-experiments to measure a "
+            f"spread, but {n} were asked for."
+        )
+        raise ConfigError(message)
     progress = progress or SilentProgress()
     pool, regions, density, mean = _prepare(plan, events)
     arguments = {
