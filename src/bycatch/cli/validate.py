@@ -21,7 +21,7 @@ __all__ = ["validate"]
 @click.option(
     "--pseudo-experiments",
     "-n",
-    type=click.IntRange(min=2),
+    type=click.IntRange(min=20),
     default=200,
     show_default=True,
     help="Signal-free data sets on which the whole search is repeated.",
@@ -53,7 +53,8 @@ def validate(
     loaded = load_search(config)
     path = output or loaded.output.with_name(f"{loaded.output.name}-validation")
     name = fingerprint({**loaded.resolved, "pseudo_experiments": pseudo_experiments}, loaded.inputs)
-    with RunFolder.open(path, name, loaded.text) as folder, open_progress(quiet=quiet) as progress:
+    text = f"{loaded.text}# {pseudo_experiments} pseudo-experiments\n"
+    with RunFolder.open(path, name, text) as folder, open_progress(quiet=quiet) as progress:
         folder.log("start", pseudo_experiments=pseudo_experiments)
         summary = run_validation(
             loaded.plan, loaded.resolved, pseudo_experiments, folder, workers or cores(), progress

@@ -53,9 +53,10 @@ class LoadedSearch:
     @property
     def inputs(self) -> tuple[Path, ...]:
         """Files that the run reads, without the names of trees inside of them."""
-        data = self.plan.data
+        data, validation = self.plan.data, self.plan.validation
         names = data.path + (data.inject.path if data.inject else ())
-        return tuple(_file_of(name) for name in names)
+        files = tuple(_file_of(name) for name in names)
+        return files if validation is None else (*files, Path(validation) / "result.json")
 
 
 def load_search(path: Path | str, output: Path | str | None = None) -> LoadedSearch:
@@ -186,11 +187,11 @@ def _regions(regions: RegionsConfig) -> RegionPlan:
 def _validation(config: SearchConfig, base: Path, source: str) -> str | None:
     if config.validation is None:
         return None
-    folder = base / config.validation
-    if not folder.is_dir():
+    folder = Path(_absolute(base, config.validation))
+    if not (folder / "result.json").is_file():
         message = (
-            f"{source}: 'validation' names the folder {folder}, which does not exist; "
-            "make it with `bycatch validate` or remove the key."
+            f"{source}: 'validation' names the folder {folder}, which holds no finished "
+            "validation (result.json); make it with `bycatch validate` or remove the key."
         )
         raise InputError(message)
     return str(folder)
