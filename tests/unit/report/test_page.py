@@ -157,7 +157,9 @@ CASES: dict[str, dict[str, Any]] = {
     "nine windows, four methods, three points": {
         "methods": ("cwola-trees", "cwola-network", "ideal-trees", "supervised-network")
     },
-    "one window, no truth": {"n_windows": 1, "points": (0.1, 0.01), "truth": False, "features": (), "curves": ()},
+    "one window, no truth": {
+        "n_windows": 1, "points": (0.1, 0.01), "truth": False, "features": (), "curves": (),
+    },
     "one look": {"n_windows": 1, "methods": ("cwola-trees",), "points": (0.01,), "truth": False,
                  "curves": ()},
     "all looks failed, no toys": {
