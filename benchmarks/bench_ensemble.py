@@ -55,7 +55,7 @@ def problem() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def batched(X: np.ndarray, y: np.ndarray, weight: np.ndarray, batch_size: int) -> None:
     train = np.tile(np.arange(len(y)) < TRAIN, (MEMBERS, 1))
     ensemble = NetworkEnsemble(
-        MEMBERS, batch_size=batch_size, max_epochs=EPOCHS[batch_size], patience=100
+        MEMBERS, batch_size=batch_size, min_epochs=1, max_epochs=EPOCHS[batch_size]
     )
     ensemble.fit(X, y, weight, train=train, validate=~train, seed=1)
 

@@ -26,7 +26,9 @@ def problem():
 
 def test_network_against_a_plain_pytorch_loop(problem):
     X, y, weight, train, validate = problem
-    ensemble = NetworkEnsemble(1, hidden=(8, 6), batch_size=50, max_epochs=4, dtype="float64")
+    ensemble = NetworkEnsemble(
+        1, hidden=(8, 6), batch_size=50, max_epochs=4, learning_rate=1e-3, dtype="float64"
+    )
     ensemble.fit(X, y, weight, train=train, validate=validate, seed=2)
 
     rng = stream(2, "member", 0)

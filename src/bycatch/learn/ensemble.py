@@ -88,6 +88,7 @@ class NetworkEnsemble:
     min_epochs, max_epochs : int
         No state from before the end of `min_epochs` is kept, whatever the validation loss says:
         with little signal in the sample the loss is lowest before the signal is learned.
+        Where `max_epochs` is less than `min_epochs`, the last state is kept.
     patience : int
         Epochs without a lower validation loss after which a member stops.
     learning_rate : float
@@ -109,18 +110,18 @@ class NetworkEnsemble:
         members: int = 1,
         *,
         hidden: Sequence[int] = (64, 64, 64),
-        batch_size: int = 128,
-        min_epochs: int = 1,
-        max_epochs: int = 50,
+        batch_size: int = 1024,
+        min_epochs: int = 20,
+        max_epochs: int = 40,
         patience: int = 10,
-        learning_rate: float = 1e-3,
+        learning_rate: float = 2e-3,
         weight_decay: float = 0.0,
         dtype: Literal["float32", "float64"] = "float32",
     ) -> None:
         check_option("members", members, 1)
         check_option("batch_size", batch_size, 1)
         check_option("min_epochs", min_epochs, 1)
-        check_option("max_epochs", max_epochs, min_epochs)
+        check_option("max_epochs", max_epochs, 1)
         check_option("patience", patience, 1)
         check_option("learning_rate", learning_rate, 0.0)
         check_option("weight_decay", weight_decay, 0.0)
@@ -172,7 +173,7 @@ class NetworkEnsemble:
             self.max_epochs,
             self.learning_rate,
             self.weight_decay,
-            self.min_epochs,
+            min(self.min_epochs, self.max_epochs),
         )
         self._parameters, self.histories_ = _train(
             _Classifier(),

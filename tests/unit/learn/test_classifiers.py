@@ -9,7 +9,14 @@ from bycatch.errors import DataError
 from bycatch.learn import CLASSIFIERS, load_classifier, make_classifier
 
 FAST = {
-    "network": {"hidden": (16, 16), "max_epochs": 12, "patience": 3, "learning_rate": 0.01},
+    "network": {
+        "hidden": (16, 16),
+        "batch_size": 128,
+        "min_epochs": 1,
+        "max_epochs": 12,
+        "patience": 3,
+        "learning_rate": 0.01,
+    },
 }
 # Two names of one class are tested once.
 NAMES = tuple({target: name for name, target in CLASSIFIERS.items()}.values())

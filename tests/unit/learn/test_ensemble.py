@@ -12,7 +12,7 @@ from bycatch.learn.nets.mlp import draw_weights
 from bycatch.learn.random import stream
 from bycatch.learn.trainer import Batch
 
-EXACT = {"hidden": (8, 8), "dtype": "float64", "learning_rate": 0.01}
+EXACT = {"hidden": (8, 8), "dtype": "float64", "learning_rate": 0.01, "min_epochs": 1}
 
 
 @pytest.fixture(scope="module")
