@@ -125,6 +125,26 @@ def _citations(result: SearchResult) -> list[str]:
     ]
 
 
+def _told(result: SearchResult) -> dict[str, Any]:
+    """Return what the page says about the result alone."""
+    best = result.best
+    return {
+        "result": result,
+        "best": best,
+        "resonance": words.resonance_name(result),
+        "answer": words.answer(result),
+        "warnings": words.warnings_of(result),
+        "calibration": words.calibration(result) if result.calibrated_down_to is not None else None,
+        "toys_beyond": words.toys_beyond(result) if result.n_toys else None,
+        "ranking": _ranking(result.features, best),
+        "beyond": _beyond(result),
+        "others": [look for look in result.looks if look.window != best.window],
+        "long_table": len(result.looks) > LONG_TABLE,
+        "settings": _settings(result.config),
+        "citations": _citations(result),
+    }
+
+
 def write_report(
     result: SearchResult,
     folder: Path,
@@ -161,27 +181,14 @@ def write_report(
     """
     folder = Path(folder)
     _write_numbers(result, folder)
-    best = result.best
     page = html.render(
         "search.html.j2",
-        result=result,
-        best=best,
-        resonance=words.resonance_name(result),
-        answer=words.answer(result),
-        warnings=words.warnings_of(result),
-        calibration=words.calibration(result) if result.calibrated_down_to is not None else None,
-        toys_beyond=words.toys_beyond(result) if result.n_toys else None,
+        **_told(result),
         figures=Figures(result, folder),
-        ranking=_ranking(result.features, best),
-        beyond=_beyond(result),
-        others=[look for look in result.looks if look.window != best.window],
-        long_table=len(result.looks) > LONG_TABLE,
         lists=[(name, text) for name, text in _LISTS.items() if (folder / name).exists()],
         top_events=_top_events(folder) if top_events is None else list(top_events),
-        settings=_settings(result.config),
         versions=dict(versions) if versions is not None else html.versions(),
         command=command,
-        citations=_citations(result),
     )
     path = folder / "report.html"
     atomic_write(path, page.encode())

@@ -124,6 +124,11 @@ def answer(result: SearchResult) -> Answer:
 def calibration(result: SearchResult) -> str:
     """Return the plain statement of what is known about the calibration of the p-values."""
     shown, best = result.calibrated_down_to, result.best
+    if shown is None and result.config.get("folds") == "half":
+        return (
+            "One half trains and the other is searched, so that no selected event shares training "
+            "events with another; run `bycatch validate` to show it for this configuration."
+        )
     if shown is None:
         return (
             "Folds share training events, so that counts selected from background alone scatter "

@@ -72,6 +72,12 @@ def test_uncalibrated_until_shown(make_result: Make) -> None:
     assert [item.title for item in warnings_of(beyond)] == ["Calibrated down to p = 1.0e-3 only"]
 
 
+def test_the_half_split_shares_no_training_events(make_result: Make) -> None:
+    half = make_result(config={"folds": "half"})
+    assert "Folds share training events" not in calibration(half)
+    assert "Folds share training events" in calibration(make_result())
+
+
 def test_a_failed_check_comes_first(make_result: Make) -> None:
     first = warnings_of(make_result())[0]
     assert first.title.startswith("Check failed: sculpting")
