@@ -134,7 +134,7 @@ def _told(result: SearchResult) -> dict[str, Any]:
         "resonance": words.resonance_name(result),
         "answer": words.answer(result),
         "warnings": words.warnings_of(result),
-        "calibration": words.calibration(result) if result.calibrated_down_to is not None else None,
+        "calibration": words.calibration(result) if words.shown_down_to(result) else None,
         "toys_beyond": words.toys_beyond(result) if result.n_toys else None,
         "ranking": _ranking(result.features, best),
         "beyond": _beyond(result),

@@ -11,13 +11,22 @@ from scipy.special import ndtri
 from bycatch.report.numbers import SIGMA, count, interval, p_value, percent, z_value
 from bycatch.search.result import Check, Look, SearchResult
 
-__all__ = ["Answer", "Warn", "answer", "calibration", "resonance_name", "warnings_of"]
+__all__ = [
+    "Answer",
+    "Warn",
+    "answer",
+    "calibration",
+    "resonance_name",
+    "shown_down_to",
+    "warnings_of",
+]
 
 EVIDENCE = 3.0
 MILD = 2.0
 FEW_TOYS = 100
 POOR_FIT = 0.01
 SHOWN_CHECKS = 6
+LARGE_P = 0.3
 
 
 @dataclass(frozen=True)
@@ -57,6 +66,8 @@ def _place(look: Look, name: str) -> str:
 def _looks(result: SearchResult) -> str:
     if result.n_looks == 1:
         return "after paying for its one look"
+    if result.n_looks == 2:
+        return "after paying for both looks"
     return f"after paying for all {count(result.n_looks)} looks"
 
 
@@ -121,9 +132,18 @@ def answer(result: SearchResult) -> Answer:
     )
 
 
+def shown_down_to(result: SearchResult) -> float | None:
+    """Return the smallest p that was shown to be calibrated; None where that is none worth naming.
+
+    A validation of a handful of pseudo-experiments shows p = 1 and nothing below it.
+    """
+    shown = result.calibrated_down_to
+    return shown if shown is not None and shown < LARGE_P else None
+
+
 def calibration(result: SearchResult) -> str:
     """Return the plain statement of what is known about the calibration of the p-values."""
-    shown, best = result.calibrated_down_to, result.best
+    shown, best = shown_down_to(result), result.best
     if shown is None and result.config.get("folds") == "half":
         return (
             "One half trains and the other is searched, so that no selected event shares training "
@@ -148,7 +168,7 @@ def calibration(result: SearchResult) -> str:
 
 
 def _uncalibrated(result: SearchResult) -> list[Warn]:
-    shown, local = result.calibrated_down_to, result.best.local_p
+    shown, local = shown_down_to(result), result.best.local_p
     if shown is None:
         return [Warn("Not calibrated below p = 0.01", calibration(result))]
     if local is not None and local < shown:

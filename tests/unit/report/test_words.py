@@ -65,6 +65,8 @@ def test_one_look_is_singular(make_result: Make) -> None:
 def test_uncalibrated_until_shown(make_result: Make) -> None:
     titles = [item.title for item in warnings_of(make_result(calibrated_down_to=None))]
     assert "Not calibrated below p = 0.01" in titles
+    tiny = [item.title for item in warnings_of(make_result(calibrated_down_to=1.0))]
+    assert "Not calibrated below p = 0.01" in tiny
     quiet = make_result(signal=0, calibrated_down_to=1e-9, checks=False)
     assert warnings_of(quiet) == []
     assert "right down to p = 1.0e-9" in calibration(quiet)
