@@ -92,7 +92,7 @@ class Expression:
         except ExpressionError as error:
             message = f"The expression {self.text!r} cannot be evaluated: {error}"
             raise ExpressionError(message) from None
-        except (TypeError, ValueError, OverflowError, IndexError) as error:
+        except (TypeError, ValueError, OverflowError, LookupError, NotImplementedError) as error:
             # awkward and numpy explain themselves over many lines; the first says what happened
             reason = str(error).strip().splitlines()[0] if str(error) else type(error).__name__
             message = (

@@ -306,9 +306,9 @@ _UFUNCS = (
 )
 
 FUNCTIONS: dict[str, tuple[tuple[int, int], Callable[..., Any]]] = {
-    **{name: ((1, 1), ufunc(getattr(np, name))) for name in _UFUNCS},
-    "arctan2": ((2, 2), ufunc(np.arctan2)),
-    "hypot": ((2, 2), ufunc(np.hypot)),
+    **{name: ((1, 1), _arithmetic(getattr(np, name))) for name in _UFUNCS},
+    "arctan2": ((2, 2), _arithmetic(np.arctan2)),
+    "hypot": ((2, 2), _arithmetic(np.hypot)),
     "minimum": ((2, 20), _fold(np.minimum)),
     "maximum": ((2, 20), _fold(np.maximum)),
     "where": ((3, 3), _where),

@@ -21,7 +21,7 @@ from bycatch.events.formats.pandas_names import names_from_pickle
 __all__ = ["Reader"]
 
 _BLOSC = 32001  # registered number of the filter in HDF5
-_BROKEN = (OSError, RuntimeError, LookupError, ValueError, TypeError)
+_BROKEN = (OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError)
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,11 @@ class Reader(RandomAccess):
 
     def count(self, columns: Sequence[str]) -> int:
         """Return the common length of the columns."""
-        return one_length(self.path, {name: self._places[name].length for name in columns})
+        try:
+            lengths = {name: self._places[name].length for name in columns}
+        except _BROKEN as error:
+            raise damaged(self.path, "HDF5", error) from None
+        return one_length(self.path, lengths)
 
     def rows(self, columns: Sequence[str], start: int, stop: int) -> Batch:
         """Return some rows; columns of one data set are read together."""
@@ -245,10 +249,15 @@ def _unpack(path: str, dataset: Any, start: int, stop: int) -> Any:
         raise InputError(message)
     library = blosc(path)
     height = dataset.chunks[0]
+    size = int(np.prod(dataset.chunks)) * dataset.dtype.itemsize
     pieces = []
     for offset in range(start // height * height, stop, height):
         position = (offset, *(0 for _ in dataset.shape[1:]))
         mask, packed = dataset.id.read_direct_chunk(position)
+        # blosc states the unpacked size in bytes 4 to 8; a damaged one would be allocated blindly
+        if not mask and int.from_bytes(packed[4:8], "little") != size:
+            message = "a chunk has a wrong size"
+            raise OSError(message)
         data = packed if mask else library.decompress(packed)
         rows = np.frombuffer(data, dtype=dataset.dtype).reshape(dataset.chunks)
         pieces.append(rows[max(start - offset, 0) : stop - offset])

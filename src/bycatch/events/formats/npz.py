@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from tokenize import TokenError
 from typing import IO
 
 import numpy as np
@@ -18,7 +20,11 @@ from bycatch.events.formats.base import Batch, Source, damaged, one_length
 
 __all__ = ["Reader"]
 
-_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError)
+# zipfile and numpy's header parser raise all of these on damaged bytes
+_BROKEN: tuple[type[Exception], ...] = (
+    *(zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError),
+    *(SyntaxError, TokenError, TypeError, KeyError, OverflowError, struct.error),
+)
 
 
 @dataclass(frozen=True)
