@@ -5,8 +5,8 @@ What to use when
 ``trees``
     The default. Fast, robust against uninformative and badly scaled features.
 ``network``
-    A smooth score without ties; often better where the signal is small and the features are few,
-    much worse where many features carry no information.
+    A smooth score without ties, from another family of functions; slower, and much worse where many
+    features carry no information (arXiv:2309.13111).
 ``lightgbm``, ``hgb``
     A named engine of boosted trees; ``trees`` is the faster one of the two (see
     `bycatch.learn.trees`).
