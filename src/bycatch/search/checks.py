@@ -185,7 +185,7 @@ def calibration_check(
         return Check("calibration", True, message, values={"calibrated_down_to": None})
     message = (
         f"Warning: not calibrated below p = {UNVALIDATED:g}. Folds share training events, so "
-        "counts spread more than Poisson; run `bycatch validate` on this configuration and name its "
-        f"result under `validation`.{tail}"
+        "counts spread more than Poisson; run `bycatch validate` on this configuration and name "
+        f"its result under `validation`.{tail}"
     )
     return Check("calibration", False, message, values={"calibrated_down_to": None})
