@@ -1,4 +1,4 @@
-"""The demo keeps its promises: a scan of at least five windows, two methods, another half a seed."""
+"""The demo keeps its promises: a scan of five windows, two methods, another half a seed."""
 
 from __future__ import annotations
 
