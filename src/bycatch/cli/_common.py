@@ -49,6 +49,7 @@ def cores() -> int:
 def run_and_report(loaded: LoadedSearch, *, workers: int | None, quiet: bool) -> None:
     """Run a search in its folder, or continue it; print the answer and where its report lies."""
     from bycatch.report import write_report  # noqa: PLC0415 - heavy rooms load late
+    from bycatch.report.words import answer  # noqa: PLC0415
     from bycatch.search.run import run_search  # noqa: PLC0415
     from bycatch.tasks import RunFolder, fingerprint, open_progress  # noqa: PLC0415
 
@@ -64,19 +65,5 @@ def run_and_report(loaded: LoadedSearch, *, workers: int | None, quiet: bool) ->
         progress.advance()
         folder.log("end", global_p=result.global_p)
     if not quiet:
-        click.echo(_answer(result))
+        click.echo(answer(result).sentence)
     click.echo(f"Report: {report}" if not quiet else str(report))
-
-
-def _answer(result: Any) -> str:
-    """Say in one sentence what was found."""
-    best = result.best
-    low, high = best.window
-    if best.local_p is None:
-        return f"No look has a number: {best.status}"
-    return (
-        f"Best look: {best.method} in [{low:g}, {high:g}] at efficiency {best.working_point:g}: "
-        f"local p {best.local_p:.2g} ({best.local_z:.1f} sigma), "
-        f"global p {result.global_p:.2g} ({result.global_z:.1f} sigma) "
-        f"for {result.n_looks} looks and {result.n_toys} toys."
-    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from bycatch.search.closure import ClosurePoint, closure_check, sculpting_check
 from bycatch.search.correction import Correction
 from bycatch.search.evaluation import evaluate
 from bycatch.search.fit import fit_background
-from bycatch.search.globalp import bonferroni, global_p, tail_extrapolation
+from bycatch.search.globalp import bonferroni, global_p, gross_vitells, tail_extrapolation
 from bycatch.search.goodness import goodness_of_fit, suggest_fit_range
 from bycatch.search.interpret import compare_features
 from bycatch.search.looks import FittedLook, LookKey, spectrum_of
@@ -41,6 +41,8 @@ __all__ = ["Found", "assemble", "result_json"]
 
 Floats = NDArray[np.float64]
 GOODNESS_TOYS = 500
+FEWEST_WINDOWS = 3
+"""Windows of one scan from which upcrossings are counted."""
 BULKY = ("spectra", "toy_maxima", "features", "curves")
 ALWAYS_CITED = ("asymptotics", "clopper-pearson", "look-everywhere", "bycatch")
 
@@ -137,7 +139,7 @@ def assemble(plan: SearchPlan, resolved: Mapping[str, Any], found: Found) -> Sea
         global_z=outcome.z,
         n_toys=outcome.n_toys,
         n_looks=len(usable),
-        extrapolation=_extrapolation(best, toys.maxima, len(usable)),
+        extrapolation=_extrapolation(best, usable, found.toys, toys.maxima),
         calibrated_down_to=None
         if found.correction is None
         else found.correction.calibrated_down_to,
@@ -167,16 +169,37 @@ def _key(look: Look) -> str:
     return str(LookKey(look.method, look.window, look.working_point))
 
 
-def _extrapolation(best: FittedLook, maxima: Floats, n_looks: int) -> dict[str, Any]:
+def _extrapolation(
+    best: FittedLook, usable: Sequence[FittedLook], blocks: Sequence[Floats], maxima: Floats
+) -> dict[str, Any]:
+    """Return numbers beyond the toys; None where one cannot be had."""
     p = best.look.local_p
     try:
         tail = tail_extrapolation(maxima, best.corrected_r).to_json()
-    except ValueError:  # too few toys for a tail: the counted fraction stands alone
+    except ValueError:  # too few toys for a tail
         tail = None
     return {
-        "bonferroni": None if p is None else bonferroni(p, n_looks),
+        "bonferroni": None if p is None else bonferroni(p, len(usable)),
         "tail": tail,
+        "gross_vitells": _one_scan(best, usable, np.concatenate(blocks)),
     }
+
+
+def _one_scan(best: FittedLook, usable: Sequence[FittedLook], r: Floats) -> dict[str, Any] | None:
+    """Extrapolate in the mass scan of the best look's method and working point alone."""
+    family = [
+        index
+        for index, item in enumerate(usable)
+        if item.look.method == best.look.method
+        and item.look.working_point == best.look.working_point
+    ]
+    if len(family) < FEWEST_WINDOWS:
+        return None
+    try:
+        scan = gross_vitells(np.nan_to_num(r[:, family], nan=0.0), best.corrected_r)
+    except ValueError:  # no toy crosses the level: nothing to extrapolate from
+        return None
+    return scan.to_json()
 
 
 def _inclusive(plan: SearchPlan, found: Found, best: Look) -> tuple[Spectrum, Check]:
