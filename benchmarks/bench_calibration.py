@@ -78,7 +78,7 @@ def resolved(plan: SearchPlan) -> dict[str, Any]:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from bycatch.search.validate import run_validation
+    from bycatch.search.validation.run import run_validation
     from bycatch.tasks import RunFolder, fingerprint, open_progress
 
     for mode in arguments.modes:

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from bycatch.learn.random import stream
-from bycatch.search.inclusive import with_least_order
-from bycatch.search.overlaps import build_patterns
+from bycatch.search.fits.inclusive import with_least_order
 from bycatch.search.plan import BackgroundPlan, DataPlan, MethodPlan, RegionPlan, SearchPlan
-from bycatch.search.pseudo import draw_sample, pseudo_task
 from bycatch.search.selection import score_window, select
-from bycatch.search.toys import toy_block
-from bycatch.search.validate import _prepare, run_validation
+from bycatch.search.significance.overlaps import build_patterns
+from bycatch.search.significance.toys import toy_block
+from bycatch.search.validation.pseudo import draw_sample, pseudo_task
+from bycatch.search.validation.run import _prepare, run_validation
 from bycatch.tasks.store import RunFolder
 
 pytestmark = pytest.mark.slow

@@ -68,8 +68,8 @@ def hunt(path: str, output: Path | None, *, quiet: bool, **options: Any) -> None
       Best: 9.92-10.4: 3,376 events, 2530 +- 60 expected, local p 6.4e-24 (10.0 sigma), ...
     """
     from bycatch.report.hunt_words import summary  # noqa: PLC0415 - heavy rooms load late
-    from bycatch.search.hunt import hunt as run_hunt  # noqa: PLC0415
-    from bycatch.search.hunt_task import read_options  # noqa: PLC0415
+    from bycatch.search.bumphunt.hunt import hunt as run_hunt  # noqa: PLC0415
+    from bycatch.search.bumphunt.task import read_options  # noqa: PLC0415
     from bycatch.tasks import RunFolder, fingerprint, open_progress  # noqa: PLC0415
 
     task = read_options(path, options)

@@ -10,7 +10,7 @@ import click
 from bycatch.cli._common import cores, output_option, quiet_option, workers_option
 
 if TYPE_CHECKING:
-    from bycatch.search.validate import ValidationResult
+    from bycatch.search.validation.run import ValidationResult
     from bycatch.tasks import RunFolder
 
 __all__ = ["validate"]
@@ -47,7 +47,7 @@ def validate(
       bycatch validate search.yaml --pseudo-experiments 500 --workers 4
     """
     from bycatch.config import load_search  # noqa: PLC0415 - heavy rooms load late
-    from bycatch.search.validate import run_validation  # noqa: PLC0415
+    from bycatch.search.validation.run import run_validation  # noqa: PLC0415
     from bycatch.tasks import RunFolder, fingerprint, open_progress  # noqa: PLC0415
 
     loaded = load_search(config)

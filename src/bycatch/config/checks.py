@@ -96,7 +96,7 @@ def check_names(config: SearchConfig, source: str) -> None:
         Where a name does not exist; lists the nearest.
     """
     from bycatch.learn import CLASSIFIERS  # noqa: PLC0415 - the rooms of methods load late
-    from bycatch.search.background import FAMILIES  # noqa: PLC0415
+    from bycatch.search.fits.background import FAMILIES  # noqa: PLC0415
     from bycatch.template import TEMPLATES  # noqa: PLC0415
 
     for index, method in enumerate(config.methods):

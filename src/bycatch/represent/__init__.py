@@ -1,1 +1,1 @@
-"""Placeholder."""
+"""From columns to what a model eats: scaling."""

@@ -13,14 +13,12 @@ from bycatch import __version__
 from bycatch.learn.random import stream
 from bycatch.search import checks
 from bycatch.search.closure import ClosurePoint, closure_check, sculpting_check
-from bycatch.search.correction import Correction
 from bycatch.search.evaluation import evaluate
-from bycatch.search.fit import fit_background
-from bycatch.search.globalp import bonferroni, global_p, gross_vitells, tail_extrapolation
-from bycatch.search.goodness import goodness_of_fit, suggest_fit_range
+from bycatch.search.fits.goodness import goodness_of_fit, suggest_fit_range
+from bycatch.search.fits.order import choose_order
+from bycatch.search.fits.poisson import fit_background
 from bycatch.search.interpret import compare_features
 from bycatch.search.looks import FittedLook, LookKey, spectrum_of
-from bycatch.search.order import choose_order
 from bycatch.search.plan import SearchPlan
 from bycatch.search.regions import Regions
 from bycatch.search.result import (
@@ -34,7 +32,14 @@ from bycatch.search.result import (
 from bycatch.search.sample import Sample
 from bycatch.search.scoring import ScoringTask
 from bycatch.search.selection import Scored, Selection
-from bycatch.search.toys import merge_blocks
+from bycatch.search.significance.global_p import (
+    bonferroni,
+    global_p,
+    gross_vitells,
+    tail_extrapolation,
+)
+from bycatch.search.significance.toys import merge_blocks
+from bycatch.search.validation.correction import Correction
 from bycatch.template import get_template
 
 __all__ = ["Found", "assemble", "result_json"]

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from scipy.stats import chi2
 
 from bycatch.evaluate.sizes import kish
-from bycatch.search.correction import Correction
 from bycatch.search.looks import LOW_COUNT
 from bycatch.search.regions import Regions
 from bycatch.search.result import Check, Look
 from bycatch.search.sample import Sample
 from bycatch.search.selection import Scored
+from bycatch.search.validation.correction import Correction
 from bycatch.template.base import Region
 
 __all__ = [

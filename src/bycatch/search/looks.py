@@ -10,16 +10,16 @@ from scipy.stats import norm
 
 from bycatch.errors import FitError
 from bycatch.learn.random import stream
-from bycatch.search.correction import Correction
-from bycatch.search.fit import fit_background
-from bycatch.search.goodness import goodness_of_fit
-from bycatch.search.local import LocalBatch, window_bins, window_excess
-from bycatch.search.looktoys import toy_calibrated_p
-from bycatch.search.order import choose_order
+from bycatch.search.fits.goodness import goodness_of_fit
+from bycatch.search.fits.order import choose_order
+from bycatch.search.fits.poisson import fit_background
+from bycatch.search.fits.spurious import spurious_signal
 from bycatch.search.plan import BackgroundPlan
 from bycatch.search.result import Look, Spectrum
 from bycatch.search.sample import Sample
-from bycatch.search.spurious import spurious_signal
+from bycatch.search.significance.local import LocalBatch, window_bins, window_excess
+from bycatch.search.significance.look_toys import toy_calibrated_p
+from bycatch.search.validation.correction import Correction
 
 __all__ = ["FittedLook", "LookKey", "SelectedSpectrum", "fit_look", "spectrum_of"]
 

@@ -138,12 +138,12 @@ class BackgroundPlan:
     Attributes
     ----------
     family : str
-        Name in `bycatch.search.background.FAMILIES`.
+        Name in `bycatch.search.fits.background.FAMILIES`.
     order : int or "auto"
         Number of parameters, or chosen by likelihood ratio with the window masked.
     min_order : int
         Lowest order that "auto" may choose; the search sets it to what the unselected spectrum
-        asks for (`bycatch.search.inclusive`).
+        asks for (`bycatch.search.fits.inclusive`).
     """
 
     family: str = "dijet"

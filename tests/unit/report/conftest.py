@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from bycatch.search.globalp import binomial_interval
 from bycatch.search.result import (
     Check,
     Evaluation,
@@ -19,6 +18,7 @@ from bycatch.search.result import (
     SearchResult,
     Spectrum,
 )
+from bycatch.search.significance.global_p import binomial_interval
 
 METHODS = ("cwola-trees", "cwola-network", "ideal-trees", "supervised-network")
 POINTS = (0.1, 0.01, 0.001)

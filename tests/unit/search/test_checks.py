@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from bycatch.search import checks
-from bycatch.search.correction import Correction
 from bycatch.search.regions import Regions
 from bycatch.search.result import Look
 from bycatch.search.sample import Sample
 from bycatch.search.selection import Scored
+from bycatch.search.validation.correction import Correction
 from bycatch.template.base import Region
 
 REGION = Region((3300.0, 3700.0), ((2900.0, 3300.0), (3700.0, 4100.0)))

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from bycatch.search.correction import Correction, CorrectionEntry
 from bycatch.search.looks import LookKey, SelectedSpectrum, fit_look, spectrum_of
 from bycatch.search.plan import BackgroundPlan
 from bycatch.search.sample import Sample
+from bycatch.search.validation.correction import Correction, CorrectionEntry
 
 EDGES = np.arange(2700.0, 6600.0, 100.0)
 KEY = LookKey("cwola-trees", (3300.0, 3700.0), 0.1)

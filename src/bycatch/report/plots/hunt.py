@@ -21,7 +21,7 @@ from bycatch.report.style import (
     plain,
     styled,
 )
-from bycatch.search.hunt_plan import HuntResult
+from bycatch.search.bumphunt.plan import HuntResult
 
 __all__ = ["plot_hunt", "plot_hunt_toys"]
 

@@ -1,0 +1,1 @@
+"""The bump hunt in one spectrum: statistic, inputs, procedure."""

@@ -1,0 +1,1 @@
+"""Smooth backgrounds: families, batched Poisson fits, orders, goodness and systematics."""

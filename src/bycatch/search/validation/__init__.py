@@ -1,0 +1,1 @@
+"""Calibration on retrained signal-free pseudo-experiments, and the correction from it."""
