@@ -21,7 +21,7 @@ __all__ = ["validate"]
 @click.option(
     "--pseudo-experiments",
     "-n",
-    type=click.IntRange(min=20),
+    type=click.IntRange(min=1),
     default=200,
     show_default=True,
     help="Signal-free data sets on which the whole search is repeated.",
