@@ -13,10 +13,11 @@ import pytest
 from bycatch.events import derive
 from bycatch.events.demo import BACKGROUND
 from bycatch.search.closure import ClosurePoint, closure_check, sculpting_check
-from bycatch.search.looks import LookKey, fit_look, spectrum_of
+from bycatch.search.looks import fit_look
 from bycatch.search.plan import BackgroundPlan, MethodPlan
 from bycatch.search.sample import Sample
 from bycatch.search.selection import score_window, select
+from bycatch.search.spectra import LookKey, spectrum_of
 from bycatch.template.base import Region
 
 EDGES = np.arange(2700.0, 6600.0, 100.0)

@@ -18,7 +18,7 @@ from bycatch.search.fits.goodness import goodness_of_fit, suggest_fit_range
 from bycatch.search.fits.order import choose_order
 from bycatch.search.fits.poisson import fit_background
 from bycatch.search.interpret import compare_features
-from bycatch.search.looks import FittedLook, LookKey, spectrum_of
+from bycatch.search.looks import FittedLook
 from bycatch.search.plan import SearchPlan
 from bycatch.search.regions import Regions
 from bycatch.search.result import (
@@ -39,6 +39,7 @@ from bycatch.search.significance.global_p import (
     tail_extrapolation,
 )
 from bycatch.search.significance.toys import merge_blocks
+from bycatch.search.spectra import LookKey, shown_spectrum, spectrum_of
 from bycatch.search.validation.correction import Correction
 from bycatch.template import get_template
 
@@ -231,19 +232,7 @@ def _inclusive(plan: SearchPlan, found: Found, best: Look) -> tuple[Spectrum, Ch
     suggestion = None
     if p < checks.SIGNIFICANT:
         suggestion = suggest_fit_range(counts, edges, background.family)
-    errors = np.sqrt(selected.variances)
-    rate = fit.rate[0] / selected.scale if converged else None
-    rate_error = fit.rate_error()[0] / selected.scale if converged else None
-    spectrum = Spectrum(
-        method="inclusive",
-        window=None,
-        working_point=1.0,
-        edges=tuple(edges.tolist()),
-        counts=tuple(selected.counts.tolist()),
-        errors=tuple(errors.tolist()),
-        fit=None if rate is None else tuple(rate.tolist()),
-        fit_error=None if rate_error is None else tuple(rate_error.tolist()),
-    )
+    spectrum = shown_spectrum(selected, edges, fit if converged else None, inclusive=True)
     return spectrum, checks.inclusive_check(p, suggestion, found.regions)
 
 

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
-from bycatch.search.looks import SelectedSpectrum
 from bycatch.search.regions import Regions
 from bycatch.search.result import Check, Look
+from bycatch.search.spectra import SelectedSpectrum
 from bycatch.template.base import Region
 
 __all__ = ["ClosurePoint", "closure_check", "closure_regions", "sculpting_check"]

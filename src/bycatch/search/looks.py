@@ -16,12 +16,12 @@ from bycatch.search.fits.poisson import fit_background
 from bycatch.search.fits.spurious import spurious_signal
 from bycatch.search.plan import BackgroundPlan
 from bycatch.search.result import Look, Spectrum
-from bycatch.search.sample import Sample
 from bycatch.search.significance.local import LocalBatch, window_bins, window_excess
 from bycatch.search.significance.look_toys import toy_calibrated_p
+from bycatch.search.spectra import LookKey, SelectedSpectrum, shown_spectrum
 from bycatch.search.validation.correction import Correction
 
-__all__ = ["FittedLook", "LookKey", "SelectedSpectrum", "fit_look", "spectrum_of"]
+__all__ = ["LOW_COUNT", "FittedLook", "fit_look"]
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -32,47 +32,6 @@ LOW_COUNT = 20.0
 LOW_COUNT_TOYS = 2000
 LOW_COUNT_HITS = 10
 """Toys that must reach the data for a p from toys; beyond them the asymptotic p stands."""
-
-
-@dataclass(frozen=True)
-class LookKey:
-    """What names a look."""
-
-    method: str
-    window: tuple[float, float]
-    working_point: float
-
-    def __str__(self) -> str:
-        low, high = self.window
-        return f"{self.method} at {self.working_point:g} in [{low:g}, {high:g}]"
-
-
-@dataclass(frozen=True)
-class SelectedSpectrum:
-    """Selected events of one look, binned over the fit range.
-
-    Attributes
-    ----------
-    key : LookKey
-    counts, variances : ndarray of shape (n_bins,)
-        Sums of weights and of squared weights.
-    efficiency, efficiency_error : float
-    status : str
-        ``ok``, or why nothing was selected.
-    """
-
-    key: LookKey
-    counts: Floats
-    variances: Floats
-    efficiency: float
-    efficiency_error: float
-    status: str = "ok"
-
-    @property
-    def scale(self) -> float:
-        """Sum of weights over sum of squared weights: times it, counts are Poisson-like."""
-        squares = float(self.variances.sum())
-        return float(self.counts.sum()) / squares if squares > 0 else 1.0
 
 
 @dataclass(frozen=True)
@@ -96,20 +55,6 @@ class FittedLook:
     r: float
     corrected_r: float
     systematic: float
-
-
-def spectrum_of(
-    sample: Sample,
-    selected: Mask,
-    edges: Floats,
-    key: LookKey,
-    efficiency: tuple[float, float] = (1.0, 0.0),
-    status: str = "ok",
-) -> SelectedSpectrum:
-    """Histogram the selected events with their weights."""
-    counts, _ = np.histogram(sample.mass[selected], edges, weights=sample.weight[selected])
-    squares, _ = np.histogram(sample.mass[selected], edges, weights=sample.weight[selected] ** 2)
-    return SelectedSpectrum(key, counts, squares, efficiency[0], efficiency[1], status)
 
 
 def fit_look(
@@ -193,7 +138,7 @@ def _failed(
         goodness_of_fit=None,
         status=reason,
     )
-    return FittedLook(look, _spectrum(selected, edges, None, None), np.nan, np.nan, 0.0)
+    return FittedLook(look, shown_spectrum(selected, edges, None), np.nan, np.nan, 0.0)
 
 
 def _succeeded(
@@ -242,8 +187,7 @@ def _succeeded(
         goodness_of_fit=goodness,
         status=status,
     )
-    spectrum = _spectrum(selected, edges, fit.rate[0] / scale, fit.rate_error()[0] / scale)
-    return FittedLook(look, spectrum, r, corrected_r, systematic)
+    return FittedLook(look, shown_spectrum(selected, edges, fit), r, corrected_r, systematic)
 
 
 def _local_p(
@@ -279,18 +223,3 @@ def _local_p(
     if from_toys * (LOW_COUNT_TOYS + 1) > LOW_COUNT_HITS:
         return from_toys, "ok"
     return asymptotic, "ok"
-
-
-def _spectrum(
-    selected: SelectedSpectrum, edges: Floats, fit: Floats | None, error: Floats | None
-) -> Spectrum:
-    return Spectrum(
-        method=selected.key.method,
-        window=selected.key.window,
-        working_point=selected.key.working_point,
-        edges=tuple(edges.tolist()),
-        counts=tuple(selected.counts.tolist()),
-        errors=tuple(np.sqrt(selected.variances).tolist()),
-        fit=None if fit is None else tuple(fit.tolist()),
-        fit_error=None if error is None else tuple(error.tolist()),
-    )

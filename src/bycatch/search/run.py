@@ -20,7 +20,7 @@ from bycatch.search.closure import closure_regions
 from bycatch.search.fits.inclusive import with_least_order
 from bycatch.search.interpret import write_scores, write_selected
 from bycatch.search.load import load_sample
-from bycatch.search.looks import FittedLook, LookKey, fit_look, spectrum_of
+from bycatch.search.looks import FittedLook, fit_look
 from bycatch.search.plan import SearchPlan
 from bycatch.search.regions import Regions, resolve_regions, scan_windows
 from bycatch.search.result import SearchResult
@@ -29,6 +29,7 @@ from bycatch.search.scoring import ScoringTask, score_all, share_sample
 from bycatch.search.selection import Selection, select
 from bycatch.search.significance.overlaps import build_patterns
 from bycatch.search.significance.toys import block_sizes, toy_task
+from bycatch.search.spectra import LookKey, spectrum_of
 from bycatch.search.validation.correction import Correction
 from bycatch.search.validation.validated import load_correction
 from bycatch.tasks.executor import run_tasks

@@ -12,9 +12,9 @@ from bycatch.search.closure import (
     closure_regions,
     sculpting_check,
 )
-from bycatch.search.looks import LookKey, SelectedSpectrum
 from bycatch.search.regions import Regions
 from bycatch.search.result import Look
+from bycatch.search.spectra import LookKey, SelectedSpectrum
 from bycatch.template.base import Region
 
 WHOLE = 20_000 * np.exp(-np.arange(30) / 6.0)

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from bycatch.search.looks import LookKey, SelectedSpectrum, fit_look, spectrum_of
+from bycatch.search.looks import fit_look
 from bycatch.search.plan import BackgroundPlan
 from bycatch.search.sample import Sample
+from bycatch.search.spectra import LookKey, SelectedSpectrum, spectrum_of
 from bycatch.search.validation.correction import Correction, CorrectionEntry
 
 EDGES = np.arange(2700.0, 6600.0, 100.0)
