@@ -118,11 +118,11 @@ def with_error(value: float | None, error: float | None) -> str:
 
 
 def bounds(low: float, high: float) -> tuple[str, str]:
-    """Return the two ends of an interval with as many digits as needed to tell them apart."""
+    """Return the two ends of an interval to half a per cent of its length, at least four digits."""
     for digits in range(4, 16):
         texts = f"{low:.{digits}g}", f"{high:.{digits}g}"
         errors = (abs(float(texts[0]) - low), abs(float(texts[1]) - high))
-        if max(errors) <= 1e-4 * abs(high - low):
+        if max(errors) <= 5e-3 * abs(high - low):
             break
     return _signed(_long(texts[0])), _signed(_long(texts[1]))
 

@@ -188,12 +188,14 @@ def _failed(result: SearchResult) -> list[Warn]:
     def distance(check: Check) -> int:
         return (check.window not in (None, best.window)) + (check.method not in (None, best.method))
 
-    failed = sorted((check for check in result.checks if not check.passed), key=distance)
+    # The calibration has a statement of its own, see `_uncalibrated`.
+    open_ones = (c for c in result.checks if not c.passed and c.name != "calibration")
+    failed = sorted(open_ones, key=distance)
     shown = failed[:SHOWN_CHECKS]
     found = [
         Warn(
             f"Check failed: {check.name}" + (f" ({_where(check)})" if _where(check) else ""),
-            check.message,
+            check.message.removeprefix("Warning: "),
         )
         for check in shown
     ]

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from bycatch.report.numbers import interval
 from bycatch.report.words import answer, calibration, toys_beyond, warnings_of
 from bycatch.search.result import Check, SearchResult
 
@@ -91,8 +92,7 @@ def test_many_failed_checks_are_counted_and_the_best_look_comes_first(make_resul
     windows = sorted({look.window for look in result.looks}, reverse=True)
     checks = tuple(Check("closure", False, "bad", None, window) for window in windows)
     found = warnings_of(replace(result, checks=checks))
-    low = f"{result.best.window[0]:g}"
-    assert low in found[0].title
+    assert interval(result.best.window) in found[0].title
     assert any(item.title == "3 more failed checks" for item in found)
 
 
@@ -111,3 +111,10 @@ def test_a_look_with_number_and_remark(make_result: Make, status: str) -> None:
     looks = (replace(result.looks[0], status=status), *result.looks[1:])
     titles = " ".join(item.title for item in warnings_of(replace(result, looks=looks)))
     assert ("1 of 6 looks carry a remark" in titles) is (status != "ok")
+
+
+def test_calibration_is_said_once(make_result: Make) -> None:
+    result = make_result(n_windows=1)
+    check = Check("calibration", False, "Warning: not calibrated below p = 0.01.")
+    found = warnings_of(replace(result, checks=(check,), calibrated_down_to=None))
+    assert sum("alibrat" in item.title for item in found) == 1
