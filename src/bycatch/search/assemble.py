@@ -38,8 +38,9 @@ from bycatch.search.significance.global_p import (
     gross_vitells,
     tail_extrapolation,
 )
+from bycatch.search.significance.local import window_bins
 from bycatch.search.significance.toys import merge_blocks
-from bycatch.search.spectra import LookKey, shown_spectrum, spectrum_of
+from bycatch.search.spectra import LookKey, shown_spectrum, spectrum_of, without_negative_bins
 from bycatch.search.validation.correction import Correction
 from bycatch.template import get_template
 
@@ -210,15 +211,12 @@ def _one_scan(best: FittedLook, usable: Sequence[FittedLook], r: Floats) -> dict
 
 def _inclusive(plan: SearchPlan, found: Found, best: Look) -> tuple[Spectrum, Check]:
     """Fit the spectrum before any selection, outside of the best look's window."""
-    edges = np.asarray(found.regions.edges)
     background = plan.background
-    selected = spectrum_of(
-        found.sample,
-        np.ones(len(found.sample), dtype=bool),
-        edges,
-        LookKey("inclusive", best.window, 1.0),
-    )
-    masked = found.regions.window_bins(best.window)
+    every = np.ones(len(found.sample), dtype=bool)
+    common = np.asarray(found.regions.edges)
+    key = LookKey("inclusive", best.window, 1.0)
+    selected, edges = without_negative_bins(spectrum_of(found.sample, every, common, key), common)
+    masked = window_bins(edges, best.window)
     counts = selected.counts * selected.scale
     order = background.order
     if order == "auto":

@@ -18,7 +18,12 @@ from bycatch.search.plan import BackgroundPlan
 from bycatch.search.result import Look, Spectrum
 from bycatch.search.significance.local import LocalBatch, window_bins, window_excess
 from bycatch.search.significance.look_toys import toy_calibrated_p
-from bycatch.search.spectra import LookKey, SelectedSpectrum, shown_spectrum
+from bycatch.search.spectra import (
+    LookKey,
+    SelectedSpectrum,
+    shown_spectrum,
+    without_negative_bins,
+)
 from bycatch.search.validation.correction import Correction
 
 __all__ = ["LOW_COUNT", "FittedLook", "fit_look"]
@@ -84,9 +89,11 @@ def fit_look(
     inside = window_bins(edges, selected.key.window)
     if selected.status != "ok":
         return _failed(selected, edges, inside, 0, selected.status)
+    selected, edges = without_negative_bins(selected, edges)
+    inside = window_bins(edges, selected.key.window)
     counts = selected.counts * selected.scale
     if counts.min() < 0:
-        reason = "negative weights leave a bin with a negative sum; widen the bins"
+        reason = "negative weights leave the window with a negative sum; widen it"
         return _failed(selected, edges, inside, 0, reason)
     try:
         order = _order(counts, edges, background, inside)

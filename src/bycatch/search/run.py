@@ -35,6 +35,7 @@ from bycatch.search.validation.validated import load_correction
 from bycatch.tasks.executor import run_tasks
 from bycatch.tasks.progress import Progress, SilentProgress
 from bycatch.tasks.store import RunFolder
+from bycatch.template import get_template
 
 __all__ = ["describe_plan", "run_search"]
 
@@ -116,7 +117,8 @@ def _tasks(plan: SearchPlan, regions: Regions) -> tuple[list[ScoringTask], list[
     tasks = [(method, region) for region in regions.regions for method in plan.methods]
     width = plan.regions.sidebands if isinstance(plan.regions.sidebands, float) else None
     extra = closure_regions(regions, width)
-    return tasks, [(method, region) for region in extra for method in plan.methods]
+    searches = [m for m in plan.methods if not get_template(m.template).needs_truth]
+    return tasks, [(method, region) for region in extra for method in searches]
 
 
 def _fit_looks(

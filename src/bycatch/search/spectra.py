@@ -7,7 +7,7 @@ their own window and merge what is left of a regular bin into its neighbour.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,14 @@ from bycatch.search.fits.poisson import BatchFit
 from bycatch.search.result import Spectrum
 from bycatch.search.sample import Sample
 
-__all__ = ["LookKey", "SelectedSpectrum", "shown_edges", "shown_spectrum", "spectrum_of"]
+__all__ = [
+    "LookKey",
+    "SelectedSpectrum",
+    "shown_edges",
+    "shown_spectrum",
+    "spectrum_of",
+    "without_negative_bins",
+]
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -93,6 +100,46 @@ def spectrum_of(
     counts, _ = np.histogram(sample.mass[selected], edges, weights=sample.weight[selected])
     squares, _ = np.histogram(sample.mass[selected], edges, weights=sample.weight[selected] ** 2)
     return SelectedSpectrum(key, counts, squares, efficiency[0], efficiency[1], status)
+
+
+def without_negative_bins(
+    selected: SelectedSpectrum, edges: Floats
+) -> tuple[SelectedSpectrum, Floats]:
+    """Merge bins whose sum of signed weights is negative with a neighbour.
+
+    No Poisson model describes a negative count. A bin is merged on its own side of the window's
+    edges, with the neighbour that has fewer events, until no bin is negative.
+
+    Parameters
+    ----------
+    selected : SelectedSpectrum
+    edges : ndarray of shape (n_bins + 1,)
+
+    Returns
+    -------
+    selected : SelectedSpectrum
+        As given where no bin is negative, or none can be merged.
+    edges : ndarray
+    """
+    kept = list(edges)
+    counts, variances = list(selected.counts), list(selected.variances)
+    fixed = {kept[0], kept[-1], *selected.key.window}
+    while min(counts) < 0:
+        pairs = [
+            (low, low + 1)
+            for low in range(len(counts) - 1)
+            if min(counts[low : low + 2]) < 0 and kept[low + 1] not in fixed
+        ]
+        if not pairs:
+            return selected, edges
+        low, high = min(pairs, key=lambda pair: variances[pair[0]] + variances[pair[1]])
+        counts[low : high + 1] = [counts[low] + counts[high]]
+        variances[low : high + 1] = [variances[low] + variances[high]]
+        del kept[high]
+    if len(kept) == edges.size:
+        return selected, edges
+    merged = replace(selected, counts=np.array(counts), variances=np.array(variances))
+    return merged, np.array(kept)
 
 
 def shown_edges(edges: Floats, window: tuple[float, float]) -> Floats:

@@ -73,11 +73,26 @@ def test_failed_fit_is_a_sentence_and_no_number():
     assert empty.look.background is None
     assert len(empty.look.status) > 10
     assert np.isnan(empty.r)
+    inside = (EDGES[:-1] >= 3300) & (EDGES[:-1] < 3700)
     negative, _ = counts()
-    negative[3] = -5.0
+    negative[inside] = -5.0
     look = fit_look(selected(negative), EDGES, PLAN, None, 1).look
     assert look.local_p is None
     assert "negative" in look.status
+
+
+def test_negative_bins_of_signed_weights_are_merged():
+    values, _ = counts()
+    values[-3] = -1.0
+    fitted = fit_look(selected(values), EDGES, PLAN, None, 1)
+    assert fitted.look.status == "ok"
+    assert len(fitted.spectrum.counts) < EDGES.size - 1
+    assert sum(fitted.spectrum.counts) == values.sum()
+    assert min(fitted.spectrum.counts) >= 0
+    clean = values.copy()
+    clean[-3] = 0.0
+    whole = fit_look(selected(clean), EDGES, PLAN, None, 1)
+    assert fitted.r == pytest.approx(whole.r, abs=0.1)
 
 
 def test_spectrum_keeps_weights_and_their_squares():
