@@ -11,7 +11,8 @@ from typing import Any
 import yaml
 
 from bycatch.errors import ConfigError
-from bycatch.search.bumphunt.histogram import Histogram, load_histogram
+from bycatch.search.bumphunt.histogram import Histogram
+from bycatch.search.bumphunt.inputs import load_histogram
 from bycatch.search.bumphunt.plan import HuntPlan, parse_widths
 from bycatch.search.fits.background import SQRT_S
 

@@ -10,12 +10,8 @@ import pytest
 
 from bycatch.errors import ColumnError, ConfigError, DataError, InputError
 from bycatch.search.bumphunt.files import garwood
-from bycatch.search.bumphunt.histogram import (
-    from_events,
-    load_histogram,
-    make_histogram,
-    read_histogram,
-)
+from bycatch.search.bumphunt.histogram import make_histogram
+from bycatch.search.bumphunt.inputs import from_events, load_histogram, read_histogram
 
 EDGES = np.array([0.0, 1.0, 2.0, 4.0, 8.0])
 COUNTS = np.array([100.0, 60.0, 30.0, 7.0])
