@@ -35,7 +35,7 @@ docs: $(STAMP) ## Build the documentation into docs/_build/html
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 	@echo "Documentation: docs/_build/html/index.html"
 
-bench: $(STAMP) ## Run the benchmarks, which write benchmarks/RESULTS.md
+bench: $(STAMP) ## Run all benchmarks, which print their tables (hours: the calibration alone takes two)
 	for script in benchmarks/bench_*.py; do $(THREADS) $(BIN)/python $$script || exit 1; done
 
 clean: ## Remove caches and built documentation, keep .venv and runs

@@ -145,7 +145,7 @@ def report(arguments: argparse.Namespace) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=("run", "report"))
+    parser.add_argument("what", nargs="?", choices=("run", "report"), help="both if not given")
     parser.add_argument("--n", type=int, default=2000, help="pseudo-experiments per set")
     parser.add_argument("--events", type=float, default=20_000.0)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
@@ -153,7 +153,9 @@ def main() -> int:
     parser.add_argument("--sets", nargs="+", choices=tuple(SEEDS), default=list(SEEDS))
     parser.add_argument("--output", type=Path, default=ROOT / "runs" / "calibration")
     arguments = parser.parse_args()
-    {"run": run, "report": report}[arguments.what](arguments)
+    for name, step in {"run": run, "report": report}.items():
+        if arguments.what in (None, name):
+            step(arguments)
     return 0
 
 

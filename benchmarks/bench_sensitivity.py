@@ -241,7 +241,7 @@ def summary(rows: list[dict]) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("sample", choices=sorted(RUNS))
+    parser.add_argument("sample", nargs="?", default="rd", choices=sorted(RUNS))
     parser.add_argument("--signal", type=int, nargs="+", default=[150, 300])
     parser.add_argument("--draws", type=int, default=5)
     parser.add_argument("--classifiers", nargs="+", default=["trees", "network"])
