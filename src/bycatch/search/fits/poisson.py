@@ -382,17 +382,20 @@ def needs_integration(
     """
     bounds = check_edges(edges)
     table = check_counts(counts, len(bounds) - 1)
-    used = _check_mask(mask, table.shape)
-    used = np.asarray(used if used.ndim == 1 else used.all(axis=0))
-    mean = table.mean(axis=0)
+    used = np.atleast_2d(_check_mask(mask, table.shape)).all(axis=0)
     if used.sum() < order:
         return False
-    fit = fit_model(mean, background_model(bounds, family, order, sqrt_s=sqrt_s), used)
+    fit = fit_model(
+        table.mean(axis=0), background_model(bounds, family, order, sqrt_s=sqrt_s), used
+    )
     if not fit.converged[0]:
         return False
     full = background_model(bounds, family, order, integrate=True, sqrt_s=sqrt_s)
-    integral = full.rates(fit.coef, np.zeros(1, dtype=np.intp))[0]
-    shape = np.log(integral / fit.rate[0])
-    weight = np.where(used, fit.rate[0], 0.0)
+    # Masked bins do not count, and a steep fit may over- or underflow there.
+    integral = full.rates(fit.coef, np.zeros(1, dtype=np.intp))[0][used]
+    weight = fit.rate[0][used]
+    if not (np.isfinite(integral).all() and (weight > 0.0).all()):
+        return True
+    shape = np.log(integral / weight)
     shape -= (weight * shape).sum() / weight.sum()
     return bool((np.abs(shape) * np.sqrt(weight) > _INTEGRATE_ABOVE).any())
