@@ -64,8 +64,6 @@ def choose_order(
     -------
     ndarray of int, of shape (n_toys,)
     """
-    from scipy.special import chdtrc, fdtrc  # noqa: PLC0415
-
     bounds = check_edges(edges)
     table = check_counts(counts, len(bounds) - 1)
     used = _outside(window_mask, table.shape[1])
@@ -102,16 +100,27 @@ def choose_order(
         if rows.size == 0:
             break
         longer = deviance(after, rows)
-        gain = np.maximum(shorter - longer, 0.0) / (after - before)
-        if test == "likelihood":
-            p = chdtrc(after - before, gain * (after - before))
-        else:
-            freedom = int(used.sum()) - after
-            p = fdtrc(after - before, freedom, gain / np.maximum(longer / freedom, 1e-300))
+        p = _p_of_gain(shorter, longer, after - before, int(used.sum()) - after, test)
         better = p < level  # NaN, the mark of a failed fit, is not better
         rows, shorter = rows[better], longer[better]
         chosen[rows] = after
     return chosen
+
+
+def _p_of_gain(
+    shorter: NDArray[np.float64],
+    longer: NDArray[np.float64],
+    added: int,
+    freedom: int,
+    test: Literal["likelihood", "f"],
+) -> NDArray[np.float64]:
+    """Return the p-value of the shorter function against one with `added` parameters more."""
+    from scipy.special import chdtrc, fdtrc  # noqa: PLC0415
+
+    gain = np.maximum(shorter - longer, 0.0)
+    if test == "likelihood":
+        return np.asarray(chdtrc(added, gain))
+    return np.asarray(fdtrc(added, freedom, gain / added / np.maximum(longer / freedom, 1e-300)))
 
 
 def _outside(window_mask: ArrayLike | None, n_bins: int) -> NDArray[np.bool_]:

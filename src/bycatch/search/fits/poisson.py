@@ -385,9 +385,8 @@ def needs_integration(
     used = np.atleast_2d(_check_mask(mask, table.shape)).all(axis=0)
     if used.sum() < order:
         return False
-    fit = fit_model(
-        table.mean(axis=0), background_model(bounds, family, order, sqrt_s=sqrt_s), used
-    )
+    plain = background_model(bounds, family, order, sqrt_s=sqrt_s)
+    fit = fit_model(table.mean(axis=0), plain, used)
     if not fit.converged[0]:
         return False
     full = background_model(bounds, family, order, integrate=True, sqrt_s=sqrt_s)

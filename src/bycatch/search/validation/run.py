@@ -17,6 +17,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bycatch import __version__
 from bycatch.errors import ConfigError, DataError
@@ -104,18 +105,7 @@ def run_validation(
         "plan": plan,
         "toys": toys,
     }
-    names = [f"pseudo/{first:06d}" for first in range(0, n, BLOCK)]
-    steps = {name: folder.step(name) for name in names}
-    progress.stage("Repeating the search on signal-free pseudo-data", len(names))
-    progress.advance(sum(step.done for step in steps.values()))
-    waiting = [
-        (name, {**arguments, "first": first, "n": min(BLOCK, n - first)})
-        for name, first in zip(names, range(0, n, BLOCK), strict=True)
-        if not steps[name].done
-    ]
-    run_tasks(pseudo_task, waiting, workers, progress, lambda name, table: steps[name].save(table))
-    blocks = [steps[name].load_arrays() for name in names]
-    table = {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
+    table = _experiments(arguments, n, folder, workers, progress)
     result = summarise(
         table,
         plan,
@@ -129,6 +119,24 @@ def run_validation(
     document = {"version": __version__, "config": dict(resolved), **result.to_json()}
     folder.write_text("result.json", json.dumps(document, indent=1, sort_keys=True) + "\n")
     return result
+
+
+def _experiments(
+    arguments: Mapping[str, Any], n: int, folder: RunFolder, workers: int, progress: Progress
+) -> dict[str, NDArray[Any]]:
+    """Run the blocks of pseudo-experiments that are not stored yet; return all in order."""
+    names = [f"pseudo/{first:06d}" for first in range(0, n, BLOCK)]
+    steps = {name: folder.step(name) for name in names}
+    progress.stage("Repeating the search on signal-free pseudo-data", len(names))
+    progress.advance(sum(step.done for step in steps.values()))
+    waiting = [
+        (name, {**arguments, "first": first, "n": min(BLOCK, n - first)})
+        for name, first in zip(names, range(0, n, BLOCK), strict=True)
+        if not steps[name].done
+    ]
+    run_tasks(pseudo_task, waiting, workers, progress, lambda name, table: steps[name].save(table))
+    blocks = [steps[name].load_arrays() for name in names]
+    return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
 
 
 def _prepare(plan: SearchPlan, events: float | None) -> tuple[Sample, Regions, MassDensity, float]:
