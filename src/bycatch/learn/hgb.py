@@ -16,13 +16,12 @@ from scipy.special import expit
 from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import threadpool_limits
 
-from bycatch.errors import DataError
 from bycatch.learn.base import History
+from bycatch.learn.boosting import BoostedTrees
 from bycatch.learn.checkpoint import (
     Checkpoint,
     damaged_metadata,
     histories_from_json,
-    histories_to_json,
     load_checkpoint,
     save_checkpoint,
 )
@@ -31,28 +30,16 @@ from bycatch.learn.members import (
     MemberRows,
     check_features,
     check_members,
-    check_option,
     member_rows,
 )
 from bycatch.learn.random import child_seed
 
 __all__ = ["HistGradientBoostingEnsemble"]
 
-_OPTIONS = (
-    "members",
-    "max_trees",
-    "min_trees",
-    "patience",
-    "learning_rate",
-    "leaves",
-    "min_rows_per_leaf",
-    "feature_fraction",
-    "bins",
-)
 _ARRAYS = ("roots", "feature", "threshold", "left", "right", "value")
 
 
-class HistGradientBoostingEnsemble:
+class HistGradientBoostingEnsemble(BoostedTrees):
     """Boosted trees of scikit-learn with early stopping.
 
     Negative weights are accepted: they enter gradients and Hessians as they are, and a leaf whose
@@ -80,6 +67,7 @@ class HistGradientBoostingEnsemble:
         Learning curve of each member, from the first tree on.
     """
 
+    feature_fraction: float
     kind = "hgb"
 
     def __init__(
@@ -95,27 +83,18 @@ class HistGradientBoostingEnsemble:
         feature_fraction: float = 0.5,
         bins: int = 63,
     ) -> None:
-        check_option("members", members, 1)
-        check_option("min_trees", min_trees, 1)
-        check_option("max_trees", max_trees, min_trees)
-        check_option("patience", patience, 1)
-        check_option("learning_rate", learning_rate, 1e-6, 1.0)
-        check_option("leaves", leaves, 2)
-        check_option("min_rows_per_leaf", min_rows_per_leaf, 1)
-        check_option("feature_fraction", feature_fraction, 0.01, 1.0)
-        check_option("bins", bins, 2, 255)
-        self.members = members
-        self.max_trees = max_trees
-        self.min_trees = min_trees
-        self.patience = patience
-        self.learning_rate = learning_rate
-        self.leaves = leaves
-        self.min_rows_per_leaf = min_rows_per_leaf
-        self.feature_fraction = feature_fraction
-        self.bins = bins
-        self.histories_: Sequence[History] = ()
+        self._set_options(
+            members=members,
+            max_trees=max_trees,
+            min_trees=min_trees,
+            patience=patience,
+            learning_rate=learning_rate,
+            leaves=leaves,
+            min_rows_per_leaf=min_rows_per_leaf,
+            feature_fraction=feature_fraction,
+            bins=bins,
+        )
         self._forests: list[Forest] = []
-        self._n_features = 0
 
     def fit(
         self,
@@ -180,9 +159,7 @@ class HistGradientBoostingEnsemble:
         self, X: NDArray[np.float32], members: Sequence[int] | None = None
     ) -> NDArray[np.float32]:
         """Return p(1|x) of each chosen member, of shape (n_chosen, n_rows)."""
-        if not self._forests:
-            message = "The ensemble is not trained; call 'fit' first."
-            raise DataError(message)
+        self._require_trained(self._forests)
         X = check_features(X, self._n_features)
         chosen = check_members(members, self.members)
         logits = [self._forests[member].sum(X) for member in chosen]
@@ -191,9 +168,7 @@ class HistGradientBoostingEnsemble:
     def save(self, folder: Path) -> None:
         """Write the members to `folder`."""
         metadata = {
-            "options": {name: getattr(self, name) for name in _OPTIONS},
-            "histories": histories_to_json(self.histories_),
-            "n_features": self._n_features,
+            **self._metadata(),
             "depth": [forest.depth for forest in self._forests],
             "baseline": [forest.baseline for forest in self._forests],
         }

@@ -28,13 +28,13 @@ import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
-from bycatch.errors import DataError, InputError
+from bycatch.errors import InputError
 from bycatch.learn.base import History
+from bycatch.learn.boosting import BoostedTrees
 from bycatch.learn.checkpoint import (
     Checkpoint,
     damaged_metadata,
     histories_from_json,
-    histories_to_json,
     load_checkpoint,
     save_checkpoint,
 )
@@ -42,27 +42,14 @@ from bycatch.learn.members import (
     MemberRows,
     check_features,
     check_members,
-    check_option,
     member_rows,
 )
 from bycatch.learn.random import child_seed
 
 __all__ = ["LightGBMEnsemble"]
 
-_OPTIONS = (
-    "members",
-    "max_trees",
-    "min_trees",
-    "patience",
-    "learning_rate",
-    "leaves",
-    "min_rows_per_leaf",
-    "row_fraction",
-    "bins",
-)
 
-
-class LightGBMEnsemble:
+class LightGBMEnsemble(BoostedTrees):
     """Boosted trees of LightGBM with early stopping.
 
     Parameters
@@ -88,6 +75,7 @@ class LightGBMEnsemble:
         Learning curve of each member.
     """
 
+    row_fraction: float
     kind = "lightgbm"
 
     def __init__(
@@ -103,27 +91,18 @@ class LightGBMEnsemble:
         row_fraction: float = 0.8,
         bins: int = 63,
     ) -> None:
-        check_option("members", members, 1)
-        check_option("min_trees", min_trees, 1)
-        check_option("max_trees", max_trees, min_trees)
-        check_option("patience", patience, 1)
-        check_option("learning_rate", learning_rate, 1e-6, 1.0)
-        check_option("leaves", leaves, 2)
-        check_option("min_rows_per_leaf", min_rows_per_leaf, 1)
-        check_option("row_fraction", row_fraction, 0.01, 1.0)
-        check_option("bins", bins, 2, 255)
-        self.members = members
-        self.max_trees = max_trees
-        self.min_trees = min_trees
-        self.patience = patience
-        self.learning_rate = learning_rate
-        self.leaves = leaves
-        self.min_rows_per_leaf = min_rows_per_leaf
-        self.row_fraction = row_fraction
-        self.bins = bins
-        self.histories_: Sequence[History] = ()
+        self._set_options(
+            members=members,
+            max_trees=max_trees,
+            min_trees=min_trees,
+            patience=patience,
+            learning_rate=learning_rate,
+            leaves=leaves,
+            min_rows_per_leaf=min_rows_per_leaf,
+            row_fraction=row_fraction,
+            bins=bins,
+        )
         self._boosters: list[Any] = []
-        self._n_features = 0
 
     def fit(
         self,
@@ -201,9 +180,7 @@ class LightGBMEnsemble:
         self, X: NDArray[np.float32], members: Sequence[int] | None = None
     ) -> NDArray[np.float32]:
         """Return p(1|x) of each chosen member, of shape (n_chosen, n_rows)."""
-        if not self._boosters:
-            message = "The ensemble is not trained; call 'fit' first."
-            raise DataError(message)
+        self._require_trained(self._boosters)
         X = check_features(X, self._n_features)
         chosen = check_members(members, self.members)
         result = np.empty((len(chosen), len(X)), dtype=np.float32)
@@ -216,9 +193,7 @@ class LightGBMEnsemble:
     def save(self, folder: Path) -> None:
         """Write the members to `folder`, each as LightGBM's text."""
         metadata = {
-            "options": {name: getattr(self, name) for name in _OPTIONS},
-            "histories": histories_to_json(self.histories_),
-            "n_features": self._n_features,
+            **self._metadata(),
         }
         texts = {f"member{m:04d}.txt": b.model_to_string() for m, b in enumerate(self._boosters)}
         save_checkpoint(folder, Checkpoint(self.kind, metadata, texts=texts))
