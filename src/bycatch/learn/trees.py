@@ -192,11 +192,8 @@ class LightGBMEnsemble(BoostedTrees):
 
     def save(self, folder: Path) -> None:
         """Write the members to `folder`, each as LightGBM's text."""
-        metadata = {
-            **self._metadata(),
-        }
         texts = {f"member{m:04d}.txt": b.model_to_string() for m, b in enumerate(self._boosters)}
-        save_checkpoint(folder, Checkpoint(self.kind, metadata, texts=texts))
+        save_checkpoint(folder, Checkpoint(self.kind, self._metadata(), texts=texts))
 
     @classmethod
     def load(cls, folder: Path) -> Self:
