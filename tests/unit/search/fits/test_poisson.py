@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 
@@ -194,9 +192,10 @@ def test_spectra_of_very_different_size_converge_together() -> None:
         np.testing.assert_allclose(fit.rate.sum(axis=1), table.sum(axis=1), rtol=2e-3)
 
 
-def test_tens_of_thousands_of_fits_take_seconds() -> None:
+def test_many_fits_equal_single_ones() -> None:
     toys = np.random.default_rng(1).poisson(spectrum(20_000.0), size=(20_000, 40)).astype(float)
-    begin = time.process_time()
     fit = fit_background(toys, EDGES, "dijet", 4, integrate=False).require()
     assert fit.rate.shape == (20_000, 40)
-    assert time.process_time() - begin < 5.0  # 0.3 s on an idle core
+    for row in (0, 9_999, 19_999):  # in different blocks
+        single = fit_background(toys[row], EDGES, "dijet", 4, integrate=False).require()
+        np.testing.assert_allclose(fit.rate[row], single.rate[0], rtol=1e-5)
