@@ -40,6 +40,7 @@ from bycatch.search.plan import (
     RegionPlan,
     SearchPlan,
 )
+from bycatch.search.validation.correction import Correction
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data" / "lhco" / "rd_60k.parquet"
@@ -129,18 +130,62 @@ def report(arguments: argparse.Namespace) -> None:
         if not (path / "result.json").is_file():
             continue
         document = json.loads((path / "result.json").read_text())
-        numbers[path.name] = {key: value for key, value in document.items() if key != "config"}
+        kept = {key: value for key, value in document.items() if key != "config"}
+        if kept.get("corrected_by"):  # a path of this machine otherwise
+            kept["corrected_by"] = Path(kept["corrected_by"]).name
+        numbers[path.name] = kept
         with np.load(path / "steps" / "table.npz") as table:
             arrays.update(
                 {f"{path.name}/{key}": table[key].astype(np.float32) for key in ("r", "plain_r")}
             )
-            for i, point in enumerate(PLAN.working_points):
-                curves[f"{path.name}, {point:g}"] = table["plain_r"][:, 0, 0, i]
+            if path.name.endswith("-fresh"):
+                curves.update(_curves(path, table["r"]))
     (RESULTS / "calibration.json").write_text(json.dumps(numbers, indent=1) + "\n")
     np.savez_compressed(RESULTS / "calibration.npz", **arrays)
+    print("\n".join(markdown(numbers)))
     figure = plot_calibration(curves)
     figure.savefig(RESULTS / "calibration.png", dpi=150)
     print(f"Wrote {RESULTS}/calibration.json, .npz and .png")
+
+
+def _curves(path: Path, r: np.ndarray) -> dict[str, np.ndarray]:
+    """Return z of a fresh set as measured and corrected, where counts are high."""
+    measured = path.with_name(path.name.replace("-fresh", "-measure"))
+    document = json.loads((measured / "result.json").read_text())
+    correction = Correction.from_json(document["correction"])
+    mode = path.name.removesuffix("-fresh")
+    curves = {}
+    for i, point in enumerate(PLAN.working_points[:2]):
+        z = r[np.isfinite(r[:, 0, 0, i]), 0, 0, i]
+        curves[f"{mode}, {point:g}"] = z
+        curves[f"{mode}, {point:g}, corrected"] = correction.apply(z, "cwola-trees", point)
+    return curves
+
+
+def markdown(numbers: dict[str, Any]) -> list[str]:
+    """Return the numbers as a Markdown table: each look, then the global p."""
+    lines = [
+        "| set | p-values | look | expected | sd(z) | mean(z) | p < 0.05 | p < 0.01 | KS p |",
+        "|---|---|---|--:|--:|--:|--:|--:|--:|",
+    ]
+    for name, kind in ((n, k) for n in numbers for k in ("looks", "corrected")):
+        if not isinstance(numbers[name], dict):
+            continue
+        for look in numbers[name][kind]:
+            below = [f"{item['value']:.4f}" for item in look["fractions"]]
+            ks = "-" if look["ks"] is None else f"{look['ks']:.2g}"
+            lines.append(
+                f"| {name} | {kind} | {look['working_point']:g} ({look['kind']}) "
+                f"| {look['expected']:.1f} | {look['sd']:.3f} +- {look['sd_error']:.3f} "
+                f"| {look['mean']:+.3f} +- {look['mean_error']:.3f} | {' | '.join(below)} | {ks} |"
+            )
+        total = numbers[name]["global_p" if kind == "looks" else "corrected_global_p"]
+        if total is not None:
+            below = [f"{item['value']:.4f}" for item in total["fractions"]]
+            lines.append(
+                f"| {name} | {kind} | global p | | | | {' | '.join(below)} | {total['ks']:.2g} |"
+            )
+    return lines
 
 
 def main() -> int:
