@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bycatch import __version__
+from bycatch.errors import FitError
 from bycatch.learn.random import stream
 from bycatch.search import checks
 from bycatch.search.closure import ClosurePoint, closure_check, sculpting_check
@@ -224,13 +225,16 @@ def _inclusive(plan: SearchPlan, found: Found, best: Look) -> tuple[Spectrum, Ch
     fit = fit_background(counts, edges, background.family, order, mask=~masked, integrate=False)
     converged = bool(fit.converged[0])
     p = 0.0
+    spectrum = shown_spectrum(selected, edges, fit if converged else None, inclusive=True)
     if converged:
         rng = stream(plan.seed, "goodness", "inclusive")
-        p = goodness_of_fit(counts, fit, n_toys=GOODNESS_TOYS, rng=rng)
+        try:
+            p = goodness_of_fit(counts, fit, n_toys=GOODNESS_TOYS, rng=rng)
+        except FitError as error:
+            return spectrum, Check("inclusive fit", False, f"Warning: {error}")
     suggestion = None
     if p < checks.SIGNIFICANT:
         suggestion = suggest_fit_range(counts, edges, background.family)
-    spectrum = shown_spectrum(selected, edges, fit if converged else None, inclusive=True)
     return spectrum, checks.inclusive_check(p, suggestion, found.regions)
 
 

@@ -12,7 +12,7 @@ from bycatch.errors import FitError
 from bycatch.learn.random import stream
 from bycatch.search.fits.goodness import goodness_of_fit
 from bycatch.search.fits.order import choose_order
-from bycatch.search.fits.poisson import fit_background
+from bycatch.search.fits.poisson import BatchFit, fit_background
 from bycatch.search.fits.spurious import spurious_signal
 from bycatch.search.plan import BackgroundPlan
 from bycatch.search.result import Look, Spectrum
@@ -162,9 +162,7 @@ def _succeeded(
     counts = selected.counts * scale
     inside = window_bins(edges, key.window)
     fit = fit_background(counts, edges, background.family, order, mask=~inside, integrate=False)
-    goodness = goodness_of_fit(
-        counts, fit, n_toys=GOODNESS_TOYS, rng=stream(seed, "goodness", str(key))
-    )
+    goodness = _goodness(counts, fit, seed, key)
     r = float(local.r[0])
     p, status = _local_p(counts, edges, background, order, systematic, local, seed, key)
     dispersion, corrected_r = 1.0, r
@@ -195,6 +193,15 @@ def _succeeded(
         status=status,
     )
     return FittedLook(look, shown_spectrum(selected, edges, fit), r, corrected_r, systematic)
+
+
+def _goodness(counts: Floats, fit: BatchFit, seed: int, key: LookKey) -> float | None:
+    """Return the p-value of a fit, or None where too few of its toys can be fitted to tell."""
+    rng = stream(seed, "goodness", str(key))
+    try:
+        return goodness_of_fit(counts, fit, n_toys=GOODNESS_TOYS, rng=rng)
+    except FitError:  # a sparse spectrum: its excess may still be tested
+        return None
 
 
 def _local_p(

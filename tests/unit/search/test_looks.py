@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+from bycatch.errors import FitError
 from bycatch.search.looks import fit_look
 from bycatch.search.plan import BackgroundPlan
 from bycatch.search.sample import Sample
@@ -104,3 +105,18 @@ def test_spectrum_keeps_weights_and_their_squares():
     assert spectrum.counts.sum() == pytest.approx(weight[kept].sum())
     assert spectrum.variances.sum() == pytest.approx((weight[kept] ** 2).sum())
     assert spectrum.scale == pytest.approx(weight[kept].sum() / (weight[kept] ** 2).sum())
+
+
+def test_unknown_goodness_does_not_end_the_search(monkeypatch):
+    """Where too few toys of a sparse spectrum can be fitted, the look keeps its excess."""
+
+    def refuse(*_, **__):
+        message = "Only 10 of 300 toys could be fitted."
+        raise FitError(message)
+
+    monkeypatch.setattr("bycatch.search.looks.goodness_of_fit", refuse)
+    values, _ = counts(excess=100.0)
+    look = fit_look(selected(values), EDGES, PLAN, None, 1).look
+    assert look.goodness_of_fit is None
+    assert look.local_p is not None
+    assert look.status == "ok"
