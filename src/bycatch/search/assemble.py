@@ -16,7 +16,7 @@ from bycatch.search import checks
 from bycatch.search.closure import ClosurePoint, closure_check, sculpting_check
 from bycatch.search.evaluation import evaluate
 from bycatch.search.fits.goodness import goodness_of_fit, suggest_fit_range
-from bycatch.search.fits.order import choose_order
+from bycatch.search.fits.order import planned_orders
 from bycatch.search.fits.poisson import fit_background
 from bycatch.search.interpret import compare_features
 from bycatch.search.looks import FittedLook
@@ -219,9 +219,7 @@ def _inclusive(plan: SearchPlan, found: Found, best: Look) -> tuple[Spectrum, Ch
     selected, edges = without_negative_bins(spectrum_of(found.sample, every, common, key), common)
     masked = window_bins(edges, best.window)
     counts = selected.counts * selected.scale
-    order = background.order
-    if order == "auto":
-        order = int(choose_order(counts, edges, background.family, masked, integrate=False)[0])
+    order = int(planned_orders(counts, edges, background, masked)[0])
     fit = fit_background(counts, edges, background.family, order, mask=~masked, integrate=False)
     converged = bool(fit.converged[0])
     p = 0.0

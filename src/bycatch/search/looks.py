@@ -11,7 +11,7 @@ from scipy.stats import norm
 from bycatch.errors import FitError
 from bycatch.learn.random import stream
 from bycatch.search.fits.goodness import goodness_of_fit
-from bycatch.search.fits.order import choose_order
+from bycatch.search.fits.order import planned_orders
 from bycatch.search.fits.poisson import BatchFit, fit_background
 from bycatch.search.fits.spurious import spurious_signal
 from bycatch.search.plan import BackgroundPlan
@@ -96,7 +96,7 @@ def fit_look(
         reason = "negative weights leave the window with a negative sum; widen it"
         return _failed(selected, edges, inside, 0, reason)
     try:
-        order = _order(counts, edges, background, inside)
+        order = int(planned_orders(counts, edges, background, inside)[0])
         systematic = spurious_signal(counts, edges, background.family, order, selected.key.window)
         local = window_excess(
             counts, edges, selected.key.window, background.family, order, systematic
@@ -106,21 +106,6 @@ def fit_look(
     if not local.converged[0]:
         return _failed(selected, edges, inside, order, f"the fit failed: {local.reason}")
     return _succeeded(selected, edges, background, correction, seed, order, systematic, local)
-
-
-def _order(counts: Floats, edges: Floats, background: BackgroundPlan, inside: Mask) -> int:
-    if background.order != "auto":
-        return background.order
-    return int(
-        choose_order(
-            counts,
-            edges,
-            background.family,
-            inside,
-            min_order=background.min_order,
-            integrate=False,
-        )[0]
-    )
 
 
 def _failed(

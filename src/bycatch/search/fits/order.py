@@ -14,8 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 from bycatch.errors import ConfigError
 from bycatch.search.fits.background import SQRT_S, check_edges, get_family
 from bycatch.search.fits.poisson import background_model, check_counts, fit_model, needs_integration
+from bycatch.search.plan import BackgroundPlan
 
-__all__ = ["choose_order"]
+__all__ = ["choose_order", "planned_orders"]
 
 
 def choose_order(
@@ -105,6 +106,38 @@ def choose_order(
         rows, shorter = rows[better], longer[better]
         chosen[rows] = after
     return chosen
+
+
+def planned_orders(
+    counts: ArrayLike, edges: ArrayLike, background: BackgroundPlan, window_mask: ArrayLike | None
+) -> NDArray[np.int64]:
+    """Return the orders that a search gives to selected spectra.
+
+    Data, toys and pseudo-experiments all ask here: a p-value is only right if they get the same.
+
+    Parameters
+    ----------
+    counts : array_like of shape (n_bins,) or (n_toys, n_bins)
+    edges : array_like of shape (n_bins + 1,)
+    background : BackgroundPlan
+        With a fixed order, or "auto" from `min_order` up.
+    window_mask : array_like of bool, of shape (n_bins,), optional
+        True inside the signal window.
+
+    Returns
+    -------
+    ndarray of int, of shape (n_toys,)
+    """
+    if background.order != "auto":
+        return np.full(len(np.atleast_2d(counts)), background.order, dtype=np.int64)
+    return choose_order(
+        counts,
+        edges,
+        background.family,
+        window_mask,
+        min_order=background.min_order,
+        integrate=False,
+    )
 
 
 def _p_of_gain(

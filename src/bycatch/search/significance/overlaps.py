@@ -31,8 +31,9 @@ from numpy.typing import NDArray
 
 from bycatch.errors import DataError
 from bycatch.search.fits.background import get_family
-from bycatch.search.fits.order import choose_order
+from bycatch.search.fits.order import planned_orders
 from bycatch.search.fits.poisson import BatchFit, fit_background
+from bycatch.search.plan import BackgroundPlan
 from bycatch.search.significance.local import window_bins
 from bycatch.search.significance.patterns import Patterns
 
@@ -202,16 +203,8 @@ class _Spectra:
         )
 
     def _orders(self, counts: Floats) -> NDArray[np.int64]:
-        if self.order != "auto":
-            return np.full(counts.shape[0], self.order)
-        return choose_order(
-            counts,
-            self.edges,
-            self.family,
-            ~self.used,
-            min_order=self.min_order,
-            integrate=False,
-        )
+        background = BackgroundPlan(self.family, self.order, self.min_order)
+        return planned_orders(counts, self.edges, background, ~self.used)
 
 
 @dataclass(frozen=True)

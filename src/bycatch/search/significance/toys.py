@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bycatch.learn.random import stream
-from bycatch.search.fits.order import choose_order
+from bycatch.search.fits.order import planned_orders
 from bycatch.search.plan import BackgroundPlan
 from bycatch.search.significance.local import window_bins, window_excess
 from bycatch.search.significance.patterns import Patterns
@@ -98,19 +98,8 @@ def toy_block(
     for i, ends in enumerate(patterns.windows):
         window = (float(ends[0]), float(ends[1]))
         spectra = np.ascontiguousarray(counts[:, i])
-        orders: NDArray[np.int64] | int
-        if background.order == "auto":
-            inside = window_bins(patterns.edges, window)
-            orders = choose_order(
-                spectra,
-                patterns.edges,
-                background.family,
-                inside,
-                min_order=background.min_order,
-                integrate=False,
-            )
-        else:
-            orders = background.order
+        inside = window_bins(patterns.edges, window)
+        orders = planned_orders(spectra, patterns.edges, background, inside)
         local = window_excess(
             spectra,
             patterns.edges,

@@ -21,7 +21,7 @@ from bycatch.errors import DataError, FitError
 from bycatch.learn.random import child_seed, stream
 from bycatch.search.fits.background import SQRT_S, get_family
 from bycatch.search.fits.inclusive import with_least_order
-from bycatch.search.fits.order import choose_order
+from bycatch.search.fits.order import choose_order, planned_orders
 from bycatch.search.fits.poisson import fit_background
 from bycatch.search.fits.spurious import spurious_signal
 from bycatch.search.plan import BackgroundPlan, SearchPlan
@@ -183,17 +183,7 @@ def fit_selected(
     good = np.flatnonzero((counts.min(axis=1) >= 0) & (counts.sum(axis=1) > 0))
     if not good.size:
         return result
-    if background.order == "auto":
-        orders = choose_order(
-            counts[good],
-            edges,
-            background.family,
-            inside,
-            min_order=background.min_order,
-            integrate=False,
-        )
-    else:
-        orders = np.full(good.size, background.order, dtype=np.int64)
+    orders = planned_orders(counts[good], edges, background, inside)
     systematic = np.full(good.size, np.nan)
     for i, row in enumerate(good):
         try:

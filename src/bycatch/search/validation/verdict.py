@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from bycatch.learn.random import stream
-from bycatch.search.fits.order import choose_order
+from bycatch.search.fits.order import planned_orders
 from bycatch.search.plan import SearchPlan
 from bycatch.search.regions import Regions
 from bycatch.search.significance.global_p import global_p
@@ -225,19 +225,8 @@ def _reference(
     mean = density.fractions(edges) * table["n_selected"][:, *cell].mean()
     counts = rng.poisson(mean, (REFERENCE_TOYS, mean.size)).astype(np.float64)
     counts = counts[counts.sum(axis=1) > 0]
-    orders: NDArray[np.int64] | int
-    if plan.background.order == "auto":
-        inside = window_bins(edges, window)
-        orders = choose_order(
-            counts,
-            edges,
-            plan.background.family,
-            inside,
-            min_order=int(np.median(table["order"])),
-            integrate=False,
-        )
-    else:
-        orders = plan.background.order
+    background = replace(plan.background, min_order=int(np.median(table["order"])))
+    orders = planned_orders(counts, edges, background, window_bins(edges, window))
     systematic = float(np.nanmedian(table["systematic"][:, *cell]))
     fitted = window_excess(counts, edges, window, plan.background.family, orders, systematic)
     return np.asarray(fitted.r[fitted.converged])
