@@ -1,4 +1,4 @@
-"""What every ensemble of classifiers offers, whatever it is made of.
+"""What every ensemble of classifiers and of densities offers, whatever it is made of.
 
 The members of an ensemble are trained together: member `m` learns from the rows that
 ``train[m]`` marks and stops early on the rows that ``validate[m]`` marks. Nested k-fold, repeats
@@ -15,7 +15,9 @@ from typing import Protocol, Self, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ClassifierEnsemble", "History"]
+from bycatch.learn.callbacks import Callback
+
+__all__ = ["ClassifierEnsemble", "DensityEnsemble", "History"]
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,8 @@ class History:
     Attributes
     ----------
     train_loss, validation_loss : tuple of float
-        Mean weighted cross-entropy per epoch (networks) or per tree (boosted trees), in nats.
+        Mean weighted cross-entropy per epoch (networks) or per tree (boosted trees), in nats. Of a
+        density: its loss, and -log p of held-out events per round of steps, in nats.
     best : int
         Index of the epoch or tree at which the kept state was reached.
     """
@@ -75,6 +78,75 @@ class ClassifierEnsemble(Protocol):
 
     def save(self, folder: Path) -> None:
         """Write the members to `folder` (safetensors, text and JSON; never pickle)."""
+        ...
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote."""
+        ...
+
+
+@runtime_checkable
+class DensityEnsemble(Protocol):
+    """An ensemble of conditional densities p(x | c) that can be evaluated and sampled."""
+
+    histories_: Sequence[History]
+    callbacks: Sequence[Callback]
+
+    def fit(
+        self,
+        X: NDArray[np.float32],
+        condition: NDArray[np.floating] | None = None,
+        weight: NDArray[np.float64] | None = None,
+        *,
+        train: NDArray[np.bool_],
+        validate: NDArray[np.bool_],
+        seed: int,
+        blind: NDArray[np.bool_] | None = None,
+        bounds: NDArray[np.float64] | None = None,
+    ) -> Self:
+        """Train all members.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_rows, n_features)
+        condition : ndarray of shape (n_rows,) or (n_rows, n_conditions), optional
+        weight : ndarray of shape (n_rows,), optional
+            Signed event weights.
+        train, validate : ndarray of shape (n_members, n_rows)
+            Row masks; a member's two masks must not overlap.
+        seed : int
+            Member m draws from the stream (seed, "member", m) only.
+        blind : ndarray of shape (n_heads, n_rows), optional
+            One head per row of this array; head h does not learn from rows marked ``blind[h]``.
+        bounds : ndarray of shape (2, n_features), optional
+            Range of the features; the range of the rows by default.
+        """
+        ...
+
+    def log_prob(
+        self,
+        X: NDArray[np.floating],
+        condition: NDArray[np.floating] | None = None,
+        members: Sequence[int] | None = None,
+        head: int = 0,
+    ) -> NDArray[np.float64]:
+        """Return log p(x | c) in nats, of shape (n_chosen, n_rows); -inf outside of the support."""
+        ...
+
+    def sample(
+        self,
+        condition: NDArray[np.floating] | None,
+        seed: int,
+        member: int = 0,
+        head: int = 0,
+        n: int | None = None,
+    ) -> NDArray[np.float32]:
+        """Return one event per row of `condition`, or `n` events where there is no condition."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write the members to `folder` (safetensors and JSON; never pickle)."""
         ...
 
     @classmethod

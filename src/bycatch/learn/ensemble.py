@@ -70,6 +70,8 @@ class _Classifier:
         )
         return (batch.weight * cross_entropy).sum(dim=1)
 
+    validation = loss
+
 
 class NetworkEnsemble:
     """Fully connected networks with rectified linear units, trained with Adam.

@@ -37,10 +37,13 @@ class Batch:
     ----------
     columns : mapping of str to Tensor of shape (n_members, n_rows, ...)
     weight : Tensor of shape (n_members, n_rows)
+    members : tuple of int
+        Which members these are, for models that draw from streams of their own.
     """
 
     columns: Mapping[str, Tensor]
     weight: Tensor
+    members: tuple[int, ...] = ()
 
 
 class Model(Protocol):
@@ -51,6 +54,10 @@ class Model(Protocol):
 
         A sum, not a mean: the loop divides, so that zero weights can pad a batch.
         """
+        ...
+
+    def validation(self, parameters: Mapping[str, Tensor], batch: Batch) -> Tensor:
+        """Return the same sum of what a state is judged by, which may be another loss."""
         ...
 
 
@@ -67,6 +74,11 @@ class TrainingOptions:
         L2 penalty of Adam.
     min_epochs : int
         No state from before the end of this many epochs is kept.
+    steps_per_epoch : int, optional
+        Length of an epoch for all members; by default a member's epoch is one pass over its rows.
+    one_cycle : bool
+        Let the learning rate rise over the first tenth of the steps and fall to zero at the end, as
+        a density needs; all members then need the same number of steps per epoch.
     """
 
     batch_size: int
@@ -74,6 +86,8 @@ class TrainingOptions:
     learning_rate: float
     weight_decay: float = 0.0
     min_epochs: int = 1
+    steps_per_epoch: int | None = None
+    one_cycle: bool = False
 
 
 @dataclass
@@ -171,7 +185,10 @@ def _loop(
         weight_decay=options.weight_decay,
         fused=True,
     )
-    period = {member: stream.steps_per_epoch(member) for member in state.active}
+    period = {
+        member: options.steps_per_epoch or stream.steps_per_epoch(member) for member in state.active
+    }
+    schedule = _schedule(optimiser, options, max(period.values()) * options.max_epochs)
     limit = max(1, _BLOCK_VALUES // (options.batch_size * max(1, _row_size(columns))))
     step = 0
     running = torch.zeros(len(state.active), dtype=torch.float64)
@@ -179,7 +196,8 @@ def _loop(
         to_epoch_end = min(period[m] - step % period[m] for m in state.active)
         count = max(1, min(to_epoch_end, limit // len(state.active)))
         drawn, weights = stream.draw(state.active, count)
-        running += _steps(model, state.parameters, optimiser, columns, drawn, weights)
+        batches = (drawn, weights, tuple(state.active))
+        running += _steps(model, state.parameters, optimiser, schedule, columns, batches)
         step += count
         ended = [i for i, m in enumerate(state.active) if step % period[m] == 0]
         if not ended:
@@ -198,6 +216,16 @@ def _loop(
             _keep(state, optimiser, trainable, keep)
 
 
+def _schedule(
+    optimiser: torch.optim.Optimizer, options: TrainingOptions, steps: int
+) -> torch.optim.lr_scheduler.LRScheduler | None:
+    if not options.one_cycle:
+        return None
+    return torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, options.learning_rate, total_steps=steps + 1, pct_start=0.1
+    )
+
+
 def _row_size(columns: Mapping[str, Tensor]) -> int:
     return sum(int(np.prod(column.shape[1:])) for column in columns.values())
 
@@ -206,22 +234,27 @@ def _steps(
     model: Model,
     parameters: Mapping[str, Tensor],
     optimiser: torch.optim.Optimizer,
+    schedule: torch.optim.lr_scheduler.LRScheduler | None,
     columns: Mapping[str, Tensor],
-    drawn: NDArray[np.int64],
-    weights: NDArray[np.float64],
+    batches: tuple[NDArray[np.int64], NDArray[np.float64], tuple[int, ...]],
 ) -> Tensor:
     """Do one step per batch; return the sum of the steps' mean losses, of shape (n_members,)."""
+    drawn, weights, members = batches
     index = torch.from_numpy(np.ascontiguousarray(drawn))
     dtype = next(iter(parameters.values())).dtype
     weight = torch.from_numpy(np.ascontiguousarray(weights)).to(dtype)
     gathered = {name: column[index] for name, column in columns.items()}
     total = torch.zeros(index.shape[1], dtype=torch.float64)
     for step in range(len(index)):
-        batch = Batch({name: value[step] for name, value in gathered.items()}, weight[step])
+        batch = Batch(
+            {name: value[step] for name, value in gathered.items()}, weight[step], members
+        )
         optimiser.zero_grad(set_to_none=True)
         loss = model.loss(parameters, batch) / index.shape[2]
         loss.sum().backward()  # type: ignore[no-untyped-call]
         optimiser.step()
+        if schedule is not None:
+            schedule.step()
         total += loss.detach()
     return total
 
@@ -238,7 +271,7 @@ def _record(
     """Validate the members at the positions `ended` and keep those states that are the best."""
     finished = [state.active[i] for i in ended]
     parameters = {name: value.detach()[ended] for name, value in state.parameters.items()}
-    losses = _validate(model, parameters, columns, [rows[m] for m in finished])
+    losses = _validate(model, parameters, columns, [rows[m] for m in finished], finished)
     improved = []
     for position, (member, loss) in enumerate(zip(finished, losses, strict=True)):
         if not np.isfinite(loss):
@@ -263,6 +296,7 @@ def _validate(
     parameters: Mapping[str, Tensor],
     columns: Mapping[str, Tensor],
     rows: Sequence[MemberRows],
+    members: Sequence[int],
 ) -> NDArray[np.float64]:
     """Return the mean loss on each member's validation rows, of shape (n_members,)."""
     longest = max(len(r.validate) for r in rows)
@@ -280,9 +314,10 @@ def _validate(
         batch = Batch(
             {name: column[chosen] for name, column in columns.items()},
             torch.from_numpy(weight).to(dtype),
+            tuple(members),
         )
         with torch.no_grad():
-            total += model.loss(parameters, batch).double().numpy()
+            total += model.validation(parameters, batch).double().numpy()
     counts = np.array([len(r.validate) for r in rows], dtype=np.float64)
     return np.asarray(total / counts)
 

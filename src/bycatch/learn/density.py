@@ -1,0 +1,365 @@
+"""What all learned densities share: rows, scaling, training, chunks, and models on disk.
+
+A density is learned in scaled features z = f(x), where f is logit and standardisation with a
+tracked Jacobian, and evaluated and sampled in the features themselves. A model file (`matching`,
+`flows`) adds only what its paper adds.
+"""
+
+from __future__ import annotations
+
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar, Literal, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from bycatch.errors import ConfigError, DataError
+from bycatch.learn.base import History
+from bycatch.learn.callbacks import Callback
+from bycatch.learn.checkpoint import (
+    Checkpoint,
+    damaged_metadata,
+    histories_from_json,
+    histories_to_json,
+    load_checkpoint,
+    save_checkpoint,
+)
+from bycatch.learn.density_rows import checked_condition, density_rows
+from bycatch.learn.members import check_features, check_members, check_option
+from bycatch.learn.random import child_seed, stream
+from bycatch.learn.threads import one_torch_thread
+from bycatch.learn.trainer import Model, TrainingOptions
+from bycatch.learn.trainer import train as _train
+from bycatch.represent.scaling import LogitStandardise, Standardise
+
+__all__ = ["NeuralDensity"]
+
+_CHUNK = 8192
+_SCALING = ("low", "high", "mean", "scale")
+
+
+class NeuralDensity(ABC):
+    """A conditional density ensemble that the one training loop trains.
+
+    Training has a fixed number of steps, since what a density needs depends on the steps and hardly
+    on the number of events; the learning rate falls to zero at the end. After each of `rounds`
+    equal parts the held-out likelihood is measured, and the best state is kept. Signed weights
+    enter the loss as they are.
+
+    The scaling is common to all members and is measured on all rows that any member uses.
+
+    Parameters
+    ----------
+    members : int
+    steps : int
+        Gradient steps.
+    rounds : int
+        Parts of the training, after each of which the held-out likelihood is measured.
+    batch_size : int
+    learning_rate : float
+        At its highest.
+    weight_decay : float
+    dtype : {"float32", "float64"}
+
+    Attributes
+    ----------
+    histories_ : list of History
+        Per member: the training loss, and -log p of held-out events in nats per unit of the
+        features, both per round.
+    callbacks : sequence of Callback
+        Progress or logging; empty unless set before `fit`.
+    scaling_ : LogitStandardise
+    """
+
+    kind: ClassVar[str]
+    validation_rows: ClassVar[int]
+    """Held-out events that are used at most to judge a state."""
+
+    def __init__(
+        self,
+        members: int,
+        *,
+        steps: int,
+        rounds: int,
+        batch_size: int,
+        learning_rate: float,
+        weight_decay: float,
+        dtype: Literal["float32", "float64"],
+    ) -> None:
+        check_option("members", members, 1)
+        check_option("steps", steps, 1)
+        check_option("rounds", rounds, 1, steps)
+        check_option("batch_size", batch_size, 1)
+        check_option("learning_rate", learning_rate, 0.0)
+        check_option("weight_decay", weight_decay, 0.0)
+        if dtype not in {"float32", "float64"}:
+            message = f"The option 'dtype' is {dtype!r}, but it must be 'float32' or 'float64'."
+            raise ConfigError(message)
+        self.members = members
+        self.steps = steps
+        self.rounds = rounds
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.dtype = dtype
+        self.callbacks: Sequence[Callback] = ()
+        self.histories_: Sequence[History] = ()
+        self._parameters: dict[str, Tensor] = {}
+        self._sizes = {"n_features": 0, "n_conditions": 0, "n_heads": 1}
+
+    @abstractmethod
+    def _initial(self, rngs: Sequence[np.random.Generator]) -> dict[str, Tensor]:
+        """Return initial parameters, each with the members on its first axis."""
+
+    @abstractmethod
+    def _model(self, seeds: Sequence[int]) -> Model:
+        """Return what the loop trains; member m draws from ``seeds[m]``."""
+
+    @abstractmethod
+    def _log_prob(self, parameters: Mapping[str, Tensor], z: Tensor, c: Tensor, h: int) -> Tensor:
+        """Return log p(z | c) of head `h`, of shape (n_members, n_rows)."""
+
+    @abstractmethod
+    def _sample(
+        self, parameters: Mapping[str, Tensor], c: Tensor, generator: torch.Generator, h: int
+    ) -> Tensor:
+        """Draw scaled features of head `h` for one member, of shape (n_rows, n_features)."""
+
+    @abstractmethod
+    @abstractmethod
+    def _check_heads(self, n_heads: int, n_conditions: int) -> None:
+        """Refuse heads or conditions that the model cannot have (ConfigError)."""
+
+    def fit(
+        self,
+        X: NDArray[np.float32],
+        condition: NDArray[np.floating] | None = None,
+        weight: NDArray[np.float64] | None = None,
+        *,
+        train: NDArray[np.bool_],
+        validate: NDArray[np.bool_],
+        seed: int,
+        blind: NDArray[np.bool_] | None = None,
+        bounds: NDArray[np.float64] | None = None,
+    ) -> Self:
+        """Train all members; see `bycatch.learn.base.DensityEnsemble.fit`.
+
+        Raises
+        ------
+        DataError
+            Where the rows cannot serve.
+        ConfigError
+            Where the model cannot have that many heads or conditions.
+        FitError
+            Where a training diverges.
+        """
+        rngs = [stream(seed, "member", m) for m in range(self.members)]
+        data = density_rows(
+            X, condition, weight, train, validate, blind, rngs, self.validation_rows
+        )
+        n_heads = data.sees.shape[1]
+        self._check_heads(n_heads, data.condition.shape[1])
+        self._sizes = {
+            "n_features": data.X.shape[1],
+            "n_conditions": data.condition.shape[1],
+            "n_heads": n_heads,
+        }
+        used, used_weight = data.used()
+        self.scaling_ = LogitStandardise.fit(data.X[used], used_weight, bounds)
+        self._condition = Standardise.fit(data.condition[used], used_weight)
+        dtype = getattr(torch, self.dtype)
+        columns = {
+            "z": torch.from_numpy(np.nan_to_num(self.scaling_.transform(data.X))).to(dtype),
+            "c": torch.from_numpy(self._condition.transform(data.condition)).to(dtype),
+            "jacobian": torch.from_numpy(np.nan_to_num(self.scaling_.log_jacobian(data.X))).to(
+                dtype
+            ),
+            "sees": torch.from_numpy(data.sees).to(dtype),
+            "head": torch.from_numpy(data.head),
+        }
+        options = TrainingOptions(
+            self.batch_size,
+            self.rounds,
+            self.learning_rate,
+            self.weight_decay,
+            steps_per_epoch=self.steps // self.rounds,
+            one_cycle=True,
+        )
+        initial = self._initial(rngs)
+        seeds = [child_seed(seed, "member", m, "noise") for m in range(self.members)]
+        self._parameters, self.histories_ = _train(
+            self._model(seeds),
+            initial,
+            list(initial),
+            columns,
+            data.rows,
+            rngs,
+            options,
+            self.callbacks,
+        )
+        return self
+
+    def log_prob(
+        self,
+        X: NDArray[np.floating],
+        condition: NDArray[np.floating] | None = None,
+        members: Sequence[int] | None = None,
+        head: int = 0,
+    ) -> NDArray[np.float64]:
+        """Return log p(x | c) of each chosen member.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_rows, n_features)
+        condition : ndarray of shape (n_rows,) or (n_rows, n_conditions), optional
+        members : sequence of int, optional
+            All by default.
+        head : int
+
+        Returns
+        -------
+        ndarray of shape (n_chosen, n_rows)
+            In nats, per unit of the features; -inf outside of the support.
+
+        Raises
+        ------
+        DataError
+            Where the density is not trained, or the rows do not fit it.
+        """
+        parameters = self._fitted(head)
+        X = check_features(X, self._sizes["n_features"])
+        chosen = check_members(members, self.members)
+        parameters = {name: value[chosen] for name, value in parameters.items()}
+        c = self._conditions(condition, len(X))
+        result = np.full((len(chosen), len(X)), -np.inf)
+        inside = np.flatnonzero(self.scaling_.inside(X))
+        with one_torch_thread(), torch.no_grad():
+            for start in range(0, inside.size, _CHUNK):
+                part = inside[start : start + _CHUNK]
+                z = torch.from_numpy(self.scaling_.transform(X[part])).to(c.dtype)
+                log_p = self._log_prob(
+                    parameters,
+                    z.expand(len(chosen), -1, -1),
+                    c[part].expand(len(chosen), -1, -1),
+                    head,
+                )
+                result[:, part] = log_p.double().numpy() + self.scaling_.log_jacobian(X[part])
+        return result
+
+    def sample(
+        self,
+        condition: NDArray[np.floating] | None,
+        seed: int,
+        member: int = 0,
+        head: int = 0,
+        n: int | None = None,
+    ) -> NDArray[np.float32]:
+        """Draw events.
+
+        Parameters
+        ----------
+        condition : ndarray of shape (n_rows,) or (n_rows, n_conditions), or None
+        seed : int
+        member, head : int
+        n : int, optional
+            Number of events of an unconditional density.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_features)
+
+        Raises
+        ------
+        DataError
+            Where the density is not trained, or condition and `n` do not say how many events.
+        """
+        parameters = self._fitted(head)
+        chosen = check_members([member], self.members)
+        parameters = {name: value[chosen] for name, value in parameters.items()}
+        if condition is None and n is None:
+            message = "An unconditional density must be told the number of events: give 'n'."
+            raise DataError(message)
+        c = self._conditions(condition, len(condition) if condition is not None else n or 0)
+        generator = torch.Generator().manual_seed(child_seed(seed, "sample"))
+        result = np.empty((len(c), self._sizes["n_features"]), dtype=np.float32)
+        with one_torch_thread(), torch.no_grad():
+            for start in range(0, len(c), _CHUNK):
+                part = slice(start, start + _CHUNK)
+                z = self._sample(parameters, c[part][None], generator, head)
+                X = self.scaling_.inverse(z.double().numpy())
+                result[part] = self.scaling_.clip(X)
+        return result
+
+    def save(self, folder: Path) -> None:
+        """Write the members to `folder`."""
+        arrays = {f"parameter.{name}": value.numpy() for name, value in self._fitted(0).items()}
+        arrays |= {f"scaling.{name}": getattr(self.scaling_, name) for name in _SCALING}
+        arrays |= {f"condition.{name}": getattr(self._condition, name) for name in _SCALING[2:]}
+        metadata = {
+            "options": {
+                name: getattr(self, name) for name in inspect.signature(type(self)).parameters
+            },
+            "sizes": self._sizes,
+            "histories": histories_to_json(self.histories_),
+        }
+        save_checkpoint(folder, Checkpoint(self.kind, metadata, arrays))
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        InputError
+            Where the folder is missing, damaged, or holds something else.
+        """
+        checkpoint = load_checkpoint(folder, cls.kind)
+        with damaged_metadata(folder):
+            arrays = checkpoint.arrays
+            density = cls(**checkpoint.metadata["options"])
+            density.histories_ = histories_from_json(checkpoint.metadata["histories"])
+            density._sizes = {
+                name: int(checkpoint.metadata["sizes"][name]) for name in density._sizes
+            }
+            density.scaling_ = LogitStandardise(*(arrays[f"scaling.{name}"] for name in _SCALING))
+            density._condition = Standardise(
+                *(arrays[f"condition.{name}"] for name in _SCALING[2:])
+            )
+            density._parameters = {
+                name.removeprefix("parameter."): torch.from_numpy(np.array(array))
+                for name, array in arrays.items()
+                if name.startswith("parameter.")
+            }
+            density._check_shapes()
+        return density
+
+    def _check_shapes(self) -> None:
+        """Refuse loaded arrays that are not the parameters of this density (ValueError)."""
+        expected = self._initial([stream(0, "shape", m) for m in range(self.members)])
+        found = {name: value.shape for name, value in self._parameters.items()}
+        n_features, n_conditions = self._sizes["n_features"], self._sizes["n_conditions"]
+        scalings = (self.scaling_.low.shape, self._condition.mean.shape)
+        if found != {name: value.shape for name, value in expected.items()} or scalings != (
+            (n_features,),
+            (n_conditions,),
+        ):
+            message = "the arrays do not have the shapes of its options"
+            raise ValueError(message)
+
+    def _conditions(self, condition: NDArray[np.floating] | None, n_rows: int) -> Tensor:
+        values = checked_condition(condition, n_rows, self._sizes["n_conditions"])
+        return torch.from_numpy(self._condition.transform(values)).to(getattr(torch, self.dtype))
+
+    def _fitted(self, head: int) -> dict[str, Tensor]:
+        if not self._parameters:
+            message = "The density is not trained; call 'fit' first."
+            raise DataError(message)
+        if not 0 <= head < self._sizes["n_heads"]:
+            message = f"There is no head {head}; the density has {self._sizes['n_heads']}."
+            raise DataError(message)
+        return self._parameters
