@@ -31,6 +31,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -153,7 +154,7 @@ class FlowEnsemble(NeuralDensity):
         shape = (c.shape[1], self._sizes["n_features"])
         noise = torch.randn(shape, generator=generator, dtype=c.dtype)
         alone = {name: value[0] for name, value in parameters.items()}
-        return functional_call(self._flow(), alone, (noise, c[0]), {"inverse": True})
+        return _call(self._flow(), alone, noise, c[0], inverse=True)
 
 
 class _Flow(torch.nn.Module):
@@ -169,6 +170,13 @@ class _Flow(torch.nn.Module):
         return cast("Tensor", density.transform.inv(z) if inverse else density.log_prob(z))
 
 
+def _call(
+    module: _Flow, parameters: dict[str, Tensor], z: Tensor, c: Tensor, inverse: bool = False
+) -> Tensor:
+    """Evaluate the module with the weights of one member."""
+    return cast("Tensor", functional_call(module, parameters, (z, c), {"inverse": inverse}))
+
+
 def log_prob(module: _Flow, parameters: Mapping[str, Tensor], z: Tensor, c: Tensor) -> Tensor:
     """Return log p(z | c) of all members, of shape (n_members, n_rows).
 
@@ -179,14 +187,10 @@ def log_prob(module: _Flow, parameters: Mapping[str, Tensor], z: Tensor, c: Tens
     z : Tensor of shape (n_members, n_rows, n_features)
     c : Tensor of shape (n_members, n_rows, n_conditions)
     """
-
-    def one(parameters: dict[str, Tensor], z: Tensor, c: Tensor) -> Tensor:
-        return functional_call(module, parameters, (z, c))
-
     if len(z) == 1:  # without the overhead of batching, which is a fifth of the time
         alone = {name: value.squeeze(0) for name, value in parameters.items()}
-        return one(alone, z[0], c[0])[None]
-    batched = cast("Callable[..., Tensor]", vmap(one))
+        return _call(module, alone, z[0], c[0])[None]
+    batched = cast("Callable[..., Tensor]", vmap(partial(_call, module)))
     return batched(dict(parameters), z, c)
 
 
@@ -307,8 +311,7 @@ class CouplingSplineEnsemble(AutoregressiveSplineEnsemble):
     ----------
     members : int
     transforms : int
-        Splines in a row; the halves change places after each, so that two are the least that
-        change all features.
+        Splines in a row; the halves change places after each.
     hidden, bins
         See `AutoregressiveSplineEnsemble`.
     steps, rounds, batch_size, learning_rate, weight_decay, dtype
@@ -345,5 +348,5 @@ class CouplingSplineEnsemble(AutoregressiveSplineEnsemble):
         )
 
     def _build(self, **common: Any) -> zuko.flows.MAF:
-        # Two passes make zuko's masks those of coupling; without the argument NSF is autoregressive.
+        # Two passes make zuko's masks those of coupling; by default they are autoregressive.
         return zuko.flows.NSF(bins=self.bins, passes=2, **common)
