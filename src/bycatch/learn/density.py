@@ -29,7 +29,7 @@ from bycatch.learn.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
-from bycatch.learn.density_rows import checked_condition, density_rows
+from bycatch.learn.density_rows import DensityRows, checked_condition, density_rows
 from bycatch.learn.members import check_features, check_members, check_option
 from bycatch.learn.random import child_seed, stream
 from bycatch.learn.threads import one_torch_thread
@@ -159,29 +159,17 @@ class NeuralDensity(ABC):
             Where a training diverges.
         """
         rngs = [stream(seed, "member", m) for m in range(self.members)]
-        data = density_rows(
-            X, condition, weight, train, validate, blind, rngs, self.validation_rows
-        )
-        n_heads = data.sees.shape[1]
-        self._check_heads(n_heads, data.condition.shape[1])
+        most, head_rng = self.validation_rows, stream(seed, "heads")
+        data = density_rows(X, condition, weight, train, validate, blind, rngs, most, head_rng)
+        self._check_heads(data.sees.shape[1], data.condition.shape[1])
         self._sizes = {
             "n_features": data.X.shape[1],
             "n_conditions": data.condition.shape[1],
-            "n_heads": n_heads,
+            "n_heads": data.sees.shape[1],
         }
         used, used_weight = data.used()
         self.scaling_ = LogitStandardise.fit(data.X[used], used_weight, bounds)
         self._condition = Standardise.fit(data.condition[used], used_weight)
-        dtype = getattr(torch, self.dtype)
-        columns = {
-            "z": torch.from_numpy(np.nan_to_num(self.scaling_.transform(data.X))).to(dtype),
-            "c": torch.from_numpy(self._condition.transform(data.condition)).to(dtype),
-            "jacobian": torch.from_numpy(np.nan_to_num(self.scaling_.log_jacobian(data.X))).to(
-                dtype
-            ),
-            "sees": torch.from_numpy(data.sees).to(dtype),
-            "head": torch.from_numpy(data.head),
-        }
         options = TrainingOptions(
             self.batch_size,
             self.rounds,
@@ -196,13 +184,26 @@ class NeuralDensity(ABC):
             self._model(seeds),
             initial,
             list(initial),
-            columns,
+            self._columns(data),
             data.rows,
             rngs,
             options,
             self.callbacks,
         )
         return self
+
+    def _columns(self, data: DensityRows) -> dict[str, Tensor]:
+        """Return what the model sees of the rows."""
+        columns = {
+            # Rows that no member uses may lie outside of the support.
+            "z": np.nan_to_num(self.scaling_.transform(data.X)),
+            "c": self._condition.transform(data.condition),
+            "jacobian": np.nan_to_num(self.scaling_.log_jacobian(data.X)),
+            "sees": data.sees,
+        }
+        dtype = getattr(torch, self.dtype)
+        tensors = {name: torch.from_numpy(values).to(dtype) for name, values in columns.items()}
+        return {**tensors, "head": torch.from_numpy(data.head)}
 
     def log_prob(
         self,

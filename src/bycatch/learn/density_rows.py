@@ -85,6 +85,7 @@ def density_rows(
     blind: NDArray[np.bool_] | None,
     rngs: Sequence[np.random.Generator],
     most_validation_rows: int,
+    head_rng: np.random.Generator,
 ) -> DensityRows:
     """Check the input of a density's `fit`; see `bycatch.learn.base.DensityEnsemble.fit`.
 
@@ -95,6 +96,8 @@ def density_rows(
     rngs : sequence of numpy.random.Generator
         One per member; it chooses the validation rows where there are more than enough.
     most_validation_rows : int
+    head_rng : numpy.random.Generator
+        Of no member, so that a member draws the same numbers whatever its neighbours are.
 
     Returns
     -------
@@ -143,7 +146,7 @@ def density_rows(
             )
         )
     sees = _sees(~hidden, np.unique(np.concatenate([r.train for r in rows])))
-    return DensityRows(X, conditions, weights, rows, sees, _heads(~hidden, rngs[0]))
+    return DensityRows(X, conditions, weights, rows, sees, _heads(~hidden, head_rng))
 
 
 def _of_mean_one(weight: NDArray[np.float64], member: int, purpose: str) -> NDArray[np.float64]:
