@@ -71,6 +71,27 @@ def _papers() -> dict[str, str]:
             "2109.00546",
             "Phys. Rev. D 106 (2022) 055006",
         ),
+        "anode": (
+            "Nachman, Benjamin and Shih, David",
+            "Anomaly Detection with Density Estimation",
+            2020,
+            "2001.04990",
+            "Phys. Rev. D 101 (2020) 075042",
+        ),
+        "flow-matching": (
+            "Lipman, Yaron and others",
+            "Flow Matching for Generative Modeling",
+            2022,
+            "2210.02747",
+            "",
+        ),
+        "sigma": (
+            "Das, Ranit and Shih, David",
+            "SIGMA: Single Interpolated Generative Model for Anomalies",
+            2024,
+            "2410.20537",
+            "",
+        ),
         "look-everywhere": (
             "Hein, Marie and Nachman, Benjamin and Shih, David",
             "Look everywhere effects in anomaly detection",

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from bycatch.errors import DataError
 from bycatch.template.base import Region, TrainingSet
 
-__all__ = ["assemble", "interval", "require_events", "require_truth"]
+__all__ = ["assemble", "assemble_synthetic", "interval", "require_events", "require_truth"]
 
 
 def interval(bounds: tuple[float, float]) -> str:
@@ -80,3 +80,49 @@ def assemble(
         weight=np.concatenate([window_weight, template_weight]).astype(np.float64),
         row=rows,
     )
+
+
+def assemble_synthetic(
+    X: NDArray[np.float32],
+    window_rows: NDArray[np.int64],
+    window_weight: NDArray[np.float64],
+    template: NDArray[np.float32],
+    template_weight: NDArray[np.float64],
+    region: Region,
+) -> TrainingSet:
+    """Put the window's events and template events that are not of the sample into one set.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_events, n_features)
+    window_rows : ndarray of int
+        Events of class 1.
+    window_weight : ndarray
+        Their weights.
+    template : ndarray of shape (n_template, n_features)
+        Events of class 0; their `row` is -1.
+    template_weight : ndarray of shape (n_template,)
+    region : Region
+        For messages.
+
+    Returns
+    -------
+    TrainingSet
+
+    Raises
+    ------
+    DataError
+        As `assemble`.
+    """
+    n_window = window_rows.size
+    joined = assemble(
+        np.concatenate([X[window_rows], template]),
+        np.arange(n_window),
+        window_weight,
+        np.arange(n_window, n_window + len(template)),
+        template_weight,
+        region,
+    )
+    row = np.full(joined.y.size, -1, dtype=np.int64)
+    row[:n_window] = window_rows
+    return TrainingSet(X=joined.X, y=joined.y, weight=joined.weight, row=row)

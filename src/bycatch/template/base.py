@@ -8,11 +8,15 @@ classification problem that follows from it: the region's events (class 1) again
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+from bycatch.learn.base import ClassifierEnsemble
+from bycatch.learn.callbacks import Callback
 
 __all__ = ["Region", "Template", "TrainingSet"]
 
@@ -27,10 +31,22 @@ class Region:
         Lower (inclusive) and upper (exclusive) edge in units of the resonance.
     sidebands : tuple of tuple of float
         Disjoint intervals outside of the window, in the same units.
+    span : tuple of float or None
+        Range from which a learned density may take events, all of it outside of the window: the
+        fit range of a search. None: from the lowest to the highest edge of window and sidebands.
     """
 
     window: tuple[float, float]
     sidebands: tuple[tuple[float, float], ...]
+    span: tuple[float, float] | None = None
+
+    @property
+    def reach(self) -> tuple[float, float]:
+        """Range from which a learned density takes its events."""
+        if self.span is not None:
+            return self.span
+        parts = (self.window, *self.sidebands)
+        return min(low for low, _ in parts), max(high for _, high in parts)
 
     def in_window(self, mass: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Mark the events of the signal region."""
@@ -74,6 +90,12 @@ class Template(ABC):
     """Key of the paper in `bycatch.report.citations`."""
     needs_truth: ClassVar[bool] = False
     """Whether the method uses truth labels (a yardstick, never a search)."""
+    own_classifier: ClassVar[bool] = False
+    """Whether `classifier` gives the score, so that none is to be named."""
+    learns_density: ClassVar[bool] = False
+    """Whether a density is learned outside of the window and interpolated into it."""
+    callbacks: Sequence[Callback] = ()
+    """Progress or logging of what the template trains."""
 
     @abstractmethod
     def training_set(
@@ -104,3 +126,18 @@ class Template(ABC):
         DataError
             Where the window or the template holds no events, or truth is needed and absent.
         """
+
+    def classifier(self, members: int) -> ClassifierEnsemble | None:  # noqa: ARG002
+        """Return the method's own score, untrained, for the last training set that was made.
+
+        Parameters
+        ----------
+        members : int
+            Number of independent trainings.
+
+        Returns
+        -------
+        ClassifierEnsemble or None
+            None unless `own_classifier`.
+        """
+        return None

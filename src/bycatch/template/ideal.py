@@ -23,7 +23,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bycatch.learn.random import stream
-from bycatch.template._common import assemble, interval, require_events, require_truth
+from bycatch.template._common import (
+    assemble,
+    assemble_synthetic,
+    interval,
+    require_events,
+    require_truth,
+)
 from bycatch.template.base import Region, Template, TrainingSet
 
 __all__ = ["Ideal"]
@@ -94,14 +100,6 @@ class Ideal(Template):
         require_events(
             chosen, f"of the extra background in {interval(region.window)}", "give more of it"
         )
-        joined = assemble(
-            np.concatenate([X[inside], extra_X[chosen]]),
-            np.arange(inside.size),
-            weight[inside],
-            np.arange(inside.size, inside.size + chosen.size),
-            extra_weight[chosen],
-            region,
+        return assemble_synthetic(
+            X, inside, weight[inside], extra_X[chosen], extra_weight[chosen], region
         )
-        row = np.full(joined.y.size, -1, dtype=np.int64)
-        row[: inside.size] = inside
-        return TrainingSet(X=joined.X, y=joined.y, weight=joined.weight, row=row)

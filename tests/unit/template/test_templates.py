@@ -6,11 +6,19 @@ import numpy as np
 import pytest
 
 from bycatch.errors import ConfigError, DataError
-from bycatch.template import TEMPLATES, CwolaHunting, Ideal, Region, get_template
+from bycatch.template import (
+    TEMPLATES,
+    CwolaHunting,
+    Ideal,
+    Region,
+    get_template,
+    template_options,
+)
 from bycatch.template.cwola import balance_sides
 
 REGION = Region((4.0, 6.0), ((2.0, 4.0), (6.0, 7.0)))
 N = 3_000
+SMALL = {"density_options": {"hidden": (16,), "steps": 20, "rounds": 2, "batch_size": 128}}
 
 
 def columns(seed: int = 0):
@@ -22,10 +30,15 @@ def columns(seed: int = 0):
     return mass, X, weight, label
 
 
+def small(name: str):
+    """A template that trains in no time, if it trains at all."""
+    return get_template(name, **(SMALL if TEMPLATES[name].learns_density else {}))
+
+
 @pytest.mark.parametrize("name", sorted(TEMPLATES))
 def test_training_sets_of_all_templates(name):
     mass, X, weight, label = columns()
-    template = get_template(name)
+    template = small(name)
     assert template.name == name
     assert template.citation
     made = template.training_set(mass, X, weight, REGION, label=label, seed=1)
@@ -34,17 +47,22 @@ def test_training_sets_of_all_templates(name):
     assert made.weight.dtype == np.float64
     assert made.row.dtype == np.int64
     assert set(made.y.tolist()) == {0, 1}
-    assert np.unique(made.row).size == made.row.size
-    np.testing.assert_array_equal(made.X, X[made.row])
+    real = made.row >= 0
+    assert real[made.y == 1].all()
+    assert np.unique(made.row[real]).size == np.count_nonzero(real)
+    np.testing.assert_array_equal(made.X[real], X[made.row[real]])
+    assert np.isfinite(made.X).all()
     assert REGION.in_window(mass[made.row[made.y == 1]]).all()
     again = template.training_set(mass, X, weight, REGION, label=label, seed=1)
     np.testing.assert_array_equal(again.row, made.row)
+    np.testing.assert_array_equal(again.X, made.X)
+    assert (template.classifier(2) is not None) == template.own_classifier
 
 
 @pytest.mark.parametrize("name", sorted(TEMPLATES))
 def test_truth_is_used_by_yardsticks_only(name):
     mass, X, weight, label = columns()
-    template = get_template(name)
+    template = small(name)
     if template.needs_truth:
         with pytest.raises(DataError, match="needs truth labels"):
             template.training_set(mass, X, weight, REGION)
@@ -52,6 +70,7 @@ def test_truth_is_used_by_yardsticks_only(name):
     with_truth = template.training_set(mass, X, weight, REGION, label=label)
     without = template.training_set(mass, X, weight, REGION)
     np.testing.assert_array_equal(with_truth.row, without.row)
+    np.testing.assert_array_equal(with_truth.X, without.X)
     np.testing.assert_array_equal(with_truth.weight, without.weight)
 
 
@@ -60,7 +79,7 @@ def test_empty_windows_are_refused(name):
     mass, X, weight, label = columns()
     nowhere = Region((20.0, 30.0), ((2.0, 4.0),))
     with pytest.raises(DataError, match=r"window \[20, 30\]"):
-        get_template(name).training_set(mass, X, weight, nowhere, label=label)
+        small(name).training_set(mass, X, weight, nowhere, label=label)
 
 
 def test_cwola_takes_window_against_sidebands():
@@ -138,3 +157,20 @@ def test_ideal_with_extra_background_keeps_all_data():
 def test_unknown_names_list_the_nearest():
     with pytest.raises(ConfigError, match="'supervised'"):
         get_template("supervisd")
+    with pytest.raises(ConfigError, match="'oversample'"):
+        get_template("cathode", oversampling=2.0)
+    with pytest.raises(ConfigError, match="'supervised'"):
+        template_options("supervisd")
+
+
+@pytest.mark.parametrize("name", sorted(TEMPLATES))
+def test_options_are_the_constructor(name):
+    options = template_options(name)
+    template = get_template(name, **options)
+    assert {key: getattr(template, key) for key in options} == options
+
+
+def test_reach_is_the_span_or_the_hull():
+    assert REGION.reach == (2.0, 7.0)
+    assert Region((4.0, 6.0), ((2.0, 4.0),)).reach == (2.0, 6.0)
+    assert Region((4.0, 6.0), ((2.0, 4.0),), (1.0, 9.0)).reach == (1.0, 9.0)

@@ -1,0 +1,158 @@
+"""What CATHODE and ANODE share: the sidebands' density, sampled at the window's masses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bycatch.errors import ConfigError, nearest
+from bycatch.evaluate.sizes import kish
+from bycatch.learn import DENSITIES
+from bycatch.learn.random import child_seed, stream
+from bycatch.template._common import assemble_synthetic, interval, require_events
+from bycatch.template._sidebands import SHARING, SidebandDensity, cannot_share
+from bycatch.template.base import Region, Template, TrainingSet
+
+__all__ = ["InterpolatedTemplate", "draw_masses"]
+
+LARGEST_OVERSAMPLE = 1000.0
+
+
+class InterpolatedTemplate(Template):
+    """Class 1 is the window, class 0 is drawn from the interpolated density of the sidebands.
+
+    Parameters
+    ----------
+    density : str
+        Key of `bycatch.learn.DENSITIES`.
+    density_options : mapping or None
+        Options of the density.
+    shared : bool or None
+        Whether one density serves all windows of a scan; None: where the density can.
+    oversample : float
+        Template events per effective event of the window.
+    background : SidebandDensity or None
+        A density that was trained beforehand and covers the window. None: one is trained on the
+        events that `training_set` is given.
+
+    Attributes
+    ----------
+    shares : bool
+        `shared`, decided.
+    background_ : SidebandDensity
+        What the last training set was drawn from.
+    """
+
+    learns_density: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        density: str,
+        density_options: Mapping[str, Any] | None,
+        shared: bool | None,
+        oversample: float,
+        background: SidebandDensity | None,
+    ) -> None:
+        if density not in DENSITIES:
+            message = (
+                f"There is no density {density!r}; the nearest are {nearest(density, DENSITIES)}. "
+                "Name one of them under 'density'."
+            )
+            raise ConfigError(message)
+        if shared and density not in SHARING:
+            raise ConfigError(cannot_share(density))
+        if not 0.0 < oversample <= LARGEST_OVERSAMPLE:
+            message = (
+                f"The option 'oversample' is {oversample:g}, but it must be positive and at most "
+                f"{LARGEST_OVERSAMPLE:g}: 4 is the published choice."
+            )
+            raise ConfigError(message)
+        self.density = density
+        self.density_options = density_options
+        self.shared = shared
+        self.oversample = oversample
+        self.background = background
+        self.shares = density in SHARING if shared is None else shared
+
+    def training_set(
+        self,
+        mass: NDArray[np.float64],
+        X: NDArray[np.float32],
+        weight: NDArray[np.float64],
+        region: Region,
+        label: NDArray[np.int8] | None = None,  # noqa: ARG002 - truth is not for searches
+        seed: int = 0,
+    ) -> TrainingSet:
+        """Return the window against samples of its background; see `Template.training_set`.
+
+        Raises
+        ------
+        ConfigError
+            For a region that a density cannot be learned in.
+        DataError
+            Where `background` does not cover the window, or a side of it has no events.
+        FitError
+            Where the training of the density diverges.
+        """
+        inside = np.flatnonzero(region.in_window(mass))
+        require_events(inside, f"in the window {interval(region.window)}", "move or widen it")
+        self.background_ = self.background or SidebandDensity.fit(
+            mass,
+            X,
+            weight,
+            (region.window,),
+            region.reach,
+            density=self.density,
+            options=self.density_options,
+            seed=child_seed(seed, "background"),
+            callbacks=self.callbacks,
+        )
+        self.background_.head(region.window)
+        total = float(weight[inside].sum())
+        n_template = int(np.ceil(self.oversample * kish(weight[inside]))) if total > 0.0 else 1
+        masses = draw_masses(
+            mass[inside], weight[inside], n_template, stream(seed, "template masses")
+        )
+        template = self.background_.sample(
+            region.window, masses, child_seed(seed, "template events")
+        )
+        return assemble_synthetic(
+            X,
+            inside,
+            weight[inside],
+            template,
+            np.full(n_template, total / n_template),
+            region,
+        )
+
+
+def draw_masses(
+    mass: NDArray[np.float64], weight: NDArray[np.float64], n: int, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Draw masses from the weighted distribution of events, spread evenly over its quantiles.
+
+    Each draw is one of the given masses: the n-th part of the cumulative weight that a random
+    number in that part points at. Where negative weights make the cumulative weight fall, its
+    running maximum, at most the total, takes its place.
+
+    Parameters
+    ----------
+    mass, weight : ndarray of shape (n_events,)
+        Signed weights with a positive sum.
+    n : int
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        Ascending.
+    """
+    order = np.argsort(mass, kind="stable")
+    cumulative = np.cumsum(weight[order])
+    rising = np.clip(np.maximum.accumulate(cumulative), 0.0, cumulative[-1])
+    level = (np.arange(n) + rng.random(n)) / n * rising[-1]
+    at = np.searchsorted(rising, level, side="right")
+    return np.asarray(mass[order][np.minimum(at, mass.size - 1)])

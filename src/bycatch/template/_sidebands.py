@@ -1,0 +1,338 @@
+"""The background's density p(x | m), learned outside of one or several windows.
+
+The resonance enters as log m, in which a falling spectrum is spread more evenly. One window: its
+events are left out of the training. Several windows: one model with a head per window, which is
+blind to the window's events (`bycatch.learn.matching`), so that a scan costs about one training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import logsumexp
+
+from bycatch.errors import ConfigError, DataError
+from bycatch.learn.base import DensityEnsemble, History
+from bycatch.learn.callbacks import Callback
+from bycatch.learn.checkpoint import Checkpoint, damaged_metadata, load_checkpoint, save_checkpoint
+from bycatch.learn.random import child_seed, stream
+from bycatch.template._common import interval
+
+__all__ = ["SHARING", "SidebandDensity"]
+
+Window = tuple[float, float]
+
+SHARING = ("matching",)
+"""Densities that can hold a blind head for each window of a scan."""
+
+VALIDATION_SHARE = 0.15
+"""Part of the events that judges the states of the training."""
+
+POLYNOMIAL = 2
+"""Degree in log m of a matching density, unless the option 'degree' says otherwise."""
+
+_KIND = "sideband-density"
+
+
+class SidebandDensity:
+    """p(x | m) of the background, for each of several windows learned without its events.
+
+    Made by `fit` or `load`.
+
+    Parameters
+    ----------
+    windows : sequence of (float, float)
+        In units of the resonance.
+    span : (float, float)
+        Range of the resonance that was learned from.
+    density_name : str
+        Key of `bycatch.learn.DENSITIES`.
+    bounds : ndarray of shape (2, n_features)
+        Lowest and highest value of each feature in the span, in the features' units.
+    density : DensityEnsemble
+        One member, with one head per window.
+    """
+
+    def __init__(
+        self,
+        windows: Sequence[Window],
+        span: Window,
+        density_name: str,
+        bounds: NDArray[np.float64],
+        density: DensityEnsemble,
+    ) -> None:
+        self.windows = tuple((float(low), float(high)) for low, high in windows)
+        self.span = (float(span[0]), float(span[1]))
+        self.density_name = density_name
+        self.bounds = bounds
+        self._density = density
+
+    def __repr__(self) -> str:
+        windows = ", ".join(interval(window) for window in self.windows)
+        return f"SidebandDensity({self.density_name}, span {interval(self.span)}, {windows})"
+
+    @property
+    def history(self) -> History:
+        """Learning curve; losses in nats."""
+        return self._density.histories_[0]
+
+    @classmethod
+    def fit(
+        cls,
+        mass: NDArray[np.float64],
+        X: NDArray[np.float32],
+        weight: NDArray[np.float64],
+        windows: Sequence[Window],
+        span: Window,
+        *,
+        density: str = "matching",
+        options: Mapping[str, Any] | None = None,
+        seed: int = 0,
+        callbacks: Sequence[Callback] = (),
+    ) -> SidebandDensity:
+        """Learn the density of the events in `span`, for each window from those outside of it.
+
+        The window's own events give nothing but the ends of the support.
+
+        Parameters
+        ----------
+        mass : ndarray of shape (n_events,)
+            The resonant feature.
+        X : ndarray of shape (n_events, n_features)
+        weight : ndarray of shape (n_events,)
+            Signed.
+        windows : sequence of (float, float)
+            A window that is listed twice is learned once.
+        span : (float, float)
+            Lower (inclusive) and upper (exclusive) end of the events to learn from.
+        density : str
+            Key of `bycatch.learn.DENSITIES`. Several windows need one of `SHARING`.
+        options : mapping, optional
+            Options of the density.
+        seed : int
+        callbacks : sequence of Callback
+            Progress or logging.
+
+        Returns
+        -------
+        SidebandDensity
+
+        Raises
+        ------
+        ConfigError
+            For a span that is not positive, a window outside of it, no windows, or a density that
+            does not exist or cannot hold several windows.
+        DataError
+            Where a window has no events on one side, or the rows cannot serve.
+        FitError
+            Where the training diverges.
+        """
+        from bycatch.learn import make_density  # noqa: PLC0415 - torch is slow to import
+
+        unique = _checked_windows(windows, span, density)
+        use = (mass >= span[0]) & (mass < span[1])
+        mass, X, weight = mass[use], np.asarray(X[use], dtype=np.float32), weight[use]
+        inside = np.stack([(mass >= low) & (mass < high) for low, high in unique])
+        for window, within in zip(unique, inside, strict=True):
+            _require_sides(mass[~within], window, span)
+        bounds = np.stack([X.min(axis=0), X.max(axis=0)]).astype(np.float64)
+        blind = None
+        if len(unique) > 1:
+            blind = inside
+        else:
+            mass, X, weight = mass[~inside[0]], X[~inside[0]], weight[~inside[0]]
+        chosen = dict(options or {})
+        if density in SHARING:
+            chosen.setdefault("degree", POLYNOMIAL)
+        validate = np.zeros((1, mass.size), dtype=bool)
+        order = stream(seed, "sidebands", "validation").permutation(mass.size)
+        validate[0, order[: round(VALIDATION_SHARE * mass.size)]] = True
+        model = make_density(density, 1, **chosen)
+        model.callbacks = tuple(callbacks)
+        model.fit(
+            X,
+            np.log(mass),
+            weight,
+            train=~validate,
+            validate=validate,
+            seed=child_seed(seed, "sidebands"),
+            blind=blind,
+            bounds=bounds,
+        )
+        return cls(unique, span, density, bounds, model)
+
+    def head(self, window: Window) -> int:
+        """Return the position of a window.
+
+        Raises
+        ------
+        DataError
+            Where the density was not learned for that window.
+        """
+        wanted = (float(window[0]), float(window[1]))
+        if wanted not in self.windows:
+            covered = ", ".join(interval(known) for known in self.windows)
+            message = (
+                f"The background density has no model that is blind to the window "
+                f"{interval(window)}; it covers {covered}. Train it with this window."
+            )
+            raise DataError(message)
+        return self.windows.index(wanted)
+
+    def clip(self, X: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Return the features with each value moved to the nearest end of `bounds`."""
+        low, high = self.bounds.astype(np.float32)
+        return np.asarray(np.clip(np.asarray(X, dtype=np.float32), low, high))
+
+    def sample(self, window: Window, mass: NDArray[np.float64], seed: int) -> NDArray[np.float32]:
+        """Draw one background event at each mass, by the model that is blind to `window`.
+
+        Parameters
+        ----------
+        window : (float, float)
+        mass : ndarray of shape (n,)
+            Inside of the span.
+        seed : int
+
+        Returns
+        -------
+        ndarray of shape (n, n_features)
+        """
+        return self._density.sample(self._condition(mass), seed, head=self.head(window))
+
+    def log_prob(
+        self, window: Window, X: NDArray[np.floating], mass: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return log p(x | m) of events, by the model that is blind to `window`.
+
+        Parameters
+        ----------
+        window : (float, float)
+        X : ndarray of shape (n, n_features)
+        mass : ndarray of shape (n,)
+            Inside of the span.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            In nats per unit of the features; -inf outside of the support.
+        """
+        head = self.head(window)
+        return np.asarray(self._density.log_prob(X, self._condition(mass), head=head)[0])
+
+    def marginal(
+        self,
+        window: Window,
+        X: NDArray[np.floating],
+        masses: NDArray[np.float64],
+        weights: NDArray[np.float64],
+    ) -> NDArray[np.float64]:
+        """Return log sum_j w_j p(x | m_j) / sum_j w_j.
+
+        Parameters
+        ----------
+        window : (float, float)
+        X : ndarray of shape (n, n_features)
+        masses, weights : ndarray of shape (n_masses,)
+            Nodes and their weights, not negative.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            In nats per unit of the features.
+        """
+        each = np.stack([self.log_prob(window, X, np.full(len(X), m)) for m in masses])
+        share = np.asarray(weights, dtype=np.float64) / np.sum(weights)
+        return np.asarray(logsumexp(each, axis=0, b=share[:, None]))
+
+    def _condition(self, mass: NDArray[np.float64]) -> NDArray[np.float64]:
+        values = np.asarray(mass, dtype=np.float64)
+        bad = ~((values >= self.span[0]) & (values <= self.span[1]))
+        if bad.any():
+            message = (
+                f"{int(bad.sum())} of {values.size} masses lie outside of {interval(self.span)}, "
+                "where the density was learned: it cannot be extrapolated."
+            )
+            raise DataError(message)
+        return np.asarray(np.log(values))
+
+    def save(self, folder: Path) -> None:
+        """Write the density to `folder` (safetensors and JSON; never pickle)."""
+        folder = Path(folder)
+        self._density.save(folder / "density")
+        metadata = {
+            "windows": [list(window) for window in self.windows],
+            "span": list(self.span),
+            "density": self.density_name,
+        }
+        save_checkpoint(folder, Checkpoint(_KIND, metadata, {"bounds": self.bounds}))
+
+    @classmethod
+    def load(cls, folder: Path) -> SidebandDensity:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        InputError
+            Where the folder is missing, damaged, or holds something else.
+        """
+        from bycatch.learn import load_density  # noqa: PLC0415 - torch is slow to import
+
+        folder = Path(folder)
+        checkpoint = load_checkpoint(folder, _KIND)
+        with damaged_metadata(folder):
+            content = checkpoint.metadata
+            windows = [(float(low), float(high)) for low, high in content["windows"]]
+            low, high = content["span"]
+            name, bounds = str(content["density"]), checkpoint.arrays["bounds"]
+        return cls(windows, (low, high), name, bounds, load_density(folder / "density"))
+
+
+def _checked_windows(windows: Sequence[Window], span: Window, density: str) -> tuple[Window, ...]:
+    if not 0.0 < span[0] < span[1]:
+        message = (
+            f"A density of the sidebands is learned in log m, but the fit range is "
+            f"{interval(span)}: it must ascend and begin above 0."
+        )
+        raise ConfigError(message)
+    unique = tuple(dict.fromkeys((float(low), float(high)) for low, high in windows))
+    if not unique:
+        message = "A density of the sidebands needs at least one window: list one."
+        raise ConfigError(message)
+    for window in unique:
+        if not span[0] <= window[0] < window[1] <= span[1]:
+            message = (
+                f"The window {interval(window)} is not inside of {interval(span)}, where the "
+                "density is learned: widen 'fit_range' or move the window."
+            )
+            raise ConfigError(message)
+    if len(unique) > 1 and density not in SHARING:
+        raise ConfigError(cannot_share(density))
+    return unique
+
+
+def cannot_share(density: str) -> str:
+    """Return the sentence that says why a density cannot serve several windows."""
+    return (
+        f"The density {density!r} cannot be shared by several windows: the mass enters every layer "
+        "of its networks, so that no part of it is blind to a window. Use 'density: "
+        f"{SHARING[0]}', or 'shared: false' for one training per window."
+    )
+
+
+def _require_sides(outside: NDArray[np.float64], window: Window, span: Window) -> None:
+    for side, count in (
+        ("below", int(np.count_nonzero(outside < window[0]))),
+        ("above", int(np.count_nonzero(outside >= window[1]))),
+    ):
+        if count == 0:
+            message = (
+                f"There are no events {side} the window {interval(window)} in {interval(span)}, "
+                "so its background would be extrapolated instead of interpolated: widen "
+                "'fit_range' or move the window."
+            )
+            raise DataError(message)

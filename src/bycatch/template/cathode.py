@@ -1,0 +1,71 @@
+"""CATHODE: classify the window against a background that is drawn from an interpolated density.
+
+What to use when: after `cwola`, above all where features follow the resonance or the sidebands are
+narrow. The density p(x | m) is learned on everything outside of the window, interpolated into it,
+and sampled at the window's masses; the classifier then compares like with like, and with more
+template events than the sidebands hold.
+
+Weak spot: the template is as good as the density. Where it errs, the classifier learns the error,
+and the template's background estimate is off by delta_sys, at the same sensitivity: read delta_sys
+beside every working point. A feature that bends sharply with the mass inside of the window is not
+interpolated, and a density needs a few thousand events.
+
+Here, unlike in Ref. [1]_: the default density is a flow-matching model, whose dependence on log m
+is a polynomial; masses are drawn from those of the window's events instead of from a smoothed
+histogram; and one density can serve all windows of a scan, each by a head that is blind to its
+window. (Ref. [2]_ trains one model on all events, the windows' among them, and interpolates its
+output between mass values outside of a window; here the window's events have weight zero instead.)
+
+References
+----------
+.. [1] Hallin et al., "Classifying anomalies through outer density estimation", arXiv:2109.00546.
+.. [2] Das, Shih, "SIGMA: Single interpolated generative model for anomalies", arXiv:2410.20537.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from bycatch.template._interpolated import InterpolatedTemplate
+from bycatch.template._sidebands import SidebandDensity
+
+__all__ = ["Cathode"]
+
+
+class Cathode(InterpolatedTemplate):
+    """Class 1 is the window, class 0 samples of the sidebands' density at the window's masses.
+
+    Parameters
+    ----------
+    density : str
+        Key of `bycatch.learn.DENSITIES`.
+    density_options : mapping, optional
+        Options of the density, see `bycatch.learn.density_options`.
+    shared : bool, optional
+        One density for all windows of a scan. None: where the density can (``matching``).
+    oversample : float
+        Template events per effective event of the window.
+    background : SidebandDensity, optional
+        A density that was trained beforehand and covers the window.
+
+    Attributes
+    ----------
+    shares : bool
+        Whether one density is to serve all windows of a search.
+    background_ : SidebandDensity
+        What the last training set was drawn from.
+    """
+
+    name: ClassVar[str] = "cathode"
+    citation: ClassVar[str] = "cathode"
+
+    def __init__(
+        self,
+        density: str = "matching",
+        density_options: Mapping[str, Any] | None = None,
+        shared: bool | None = None,
+        oversample: float = 4.0,
+        background: SidebandDensity | None = None,
+    ) -> None:
+        super().__init__(density, density_options, shared, oversample, background)
