@@ -35,7 +35,7 @@ def _write_json(path: Path, value: Any) -> None:
 def _write_numbers(result: SearchResult, folder: Path) -> None:
     _write_json(folder / "spectra.json", _as_json(result.spectra))
     _write_json(folder / "features.json", _as_json(result.features))
-    _write_json(folder / "curves.json", _as_json(result.curves))
+    _write_json(folder / "curves.json", _as_json((*result.curves, *result.densities)))
     toys = {
         "observed": result.best.local_z,
         "maxima": list(result.toy_maxima),

@@ -24,6 +24,7 @@ from bycatch.search.plan import SearchPlan
 from bycatch.search.regions import Regions
 from bycatch.search.result import (
     Check,
+    DensityCurve,
     FeatureComparison,
     LearningCurve,
     Look,
@@ -51,7 +52,7 @@ Floats = NDArray[np.float64]
 GOODNESS_TOYS = 500
 FEWEST_WINDOWS = 3
 """Windows of one scan from which upcrossings are counted."""
-BULKY = ("spectra", "toy_maxima", "features", "curves")
+BULKY = ("spectra", "toy_maxima", "features", "curves", "densities")
 ALWAYS_CITED = ("asymptotics", "clopper-pearson", "look-everywhere", "bycatch")
 
 
@@ -73,6 +74,8 @@ class Found:
     toys : list of ndarray of shape (n_toys, n_usable)
         r of the looks that have a result.
     correction : Correction or None
+    densities : tuple of DensityCurve
+        Learning curves of densities that several tasks share.
     """
 
     sample: Sample
@@ -85,6 +88,7 @@ class Found:
     looks: tuple[FittedLook, ...]
     toys: list[Floats]
     correction: Correction | None
+    densities: tuple[DensityCurve, ...] = ()
 
     def locate(self, look: Look) -> tuple[int, int]:
         """Return the index of a look's task and of its working point."""
@@ -161,6 +165,7 @@ def assemble(plan: SearchPlan, resolved: Mapping[str, Any], found: Found) -> Sea
             _curve(method.name, region.window, scored)
             for (method, region), scored in zip(found.tasks, found.scored, strict=False)
         ),
+        densities=found.densities,
     )
 
 

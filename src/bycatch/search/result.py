@@ -8,13 +8,62 @@ from typing import Any
 
 __all__ = [
     "Check",
+    "DensityCurve",
     "Evaluation",
     "FeatureComparison",
     "LearningCurve",
     "Look",
     "SearchResult",
     "Spectrum",
+    "TemplateEstimate",
 ]
+
+
+@dataclass(frozen=True)
+class TemplateEstimate:
+    """Background in one look's window as its template predicts it, and how far that is wrong.
+
+    Shown beside the estimate of the fit; the global p-value is built on the fit alone.
+
+    Attributes
+    ----------
+    background : float or None
+        b_T: achieved efficiency on template events times the sum of weights of the events in the
+        window that were scored.
+    background_error : float or None
+        Its error from the finite template, in events.
+    delta_sys : float or None
+        Relative bias of the template, sum of observed / sum of expected - 1, over windows of the
+        same method and working point that do not overlap this one.
+    delta_sys_error : float or None
+        Its error as a statement about this window: `delta_sys_statistical` and the spread of the
+        bias between windows in quadrature.
+    delta_sys_statistical : float or None
+        Its statistical error: the windows' events and the finite templates, with what they share.
+    delta_sys_spread : float or None
+        Standard deviation of the true bias between windows beyond statistics; None where there is
+        only one window to tell from.
+    n_windows : int
+        Windows that `delta_sys` is measured in.
+    systematic : float or None
+        b_T sqrt(delta_sys^2 + delta_sys_error^2), in events: the nuisance of `local_p`.
+    local_p, local_z : float or None
+        One-sided significance of the window's count given this background.
+    status : str
+        ``ok``, or a sentence that says which numbers cannot be had and what to do.
+    """
+
+    background: float | None = None
+    background_error: float | None = None
+    delta_sys: float | None = None
+    delta_sys_error: float | None = None
+    delta_sys_statistical: float | None = None
+    delta_sys_spread: float | None = None
+    n_windows: int = 0
+    systematic: float | None = None
+    local_p: float | None = None
+    local_z: float | None = None
+    status: str = "ok"
 
 
 @dataclass(frozen=True)
@@ -53,6 +102,8 @@ class Look:
         p-value of the background fit with the window masked, from toys.
     status : str
         ``ok``, or a sentence that says why there is no number and what to do.
+    template : TemplateEstimate or None
+        The template's own estimate of the background; None where none was made.
     """
 
     method: str
@@ -72,6 +123,7 @@ class Look:
     order: int
     goodness_of_fit: float | None
     status: str = "ok"
+    template: TemplateEstimate | None = None
 
 
 @dataclass(frozen=True)
@@ -206,6 +258,34 @@ class LearningCurve:
 
 
 @dataclass(frozen=True)
+class DensityCurve:
+    """Learning curve of a background density that was trained for one or several windows.
+
+    Attributes
+    ----------
+    name : str
+        Of the density, as in the run folder.
+    windows : tuple of tuple of float
+        Windows that it is interpolated into, in units of the resonance.
+    train_loss : tuple of float
+        The density's own loss per round of steps.
+    validation_loss : tuple of float
+        -log p of held-out events per round of steps, in nats.
+    best : int
+        Where the kept state was reached.
+    n_events : int
+        Events in the range that it was learned from.
+    """
+
+    name: str
+    windows: tuple[tuple[float, float], ...]
+    train_loss: tuple[float, ...]
+    validation_loss: tuple[float, ...]
+    best: int
+    n_events: int
+
+
+@dataclass(frozen=True)
 class SearchResult:
     """A finished search.
 
@@ -242,6 +322,8 @@ class SearchResult:
         Largest local z of each toy.
     features : tuple of FeatureComparison
     curves : tuple of LearningCurve
+    densities : tuple of DensityCurve
+        Of the densities that several tasks share; those trained within a task are not listed.
     """
 
     version: str
@@ -263,3 +345,4 @@ class SearchResult:
     toy_maxima: tuple[float, ...]
     features: tuple[FeatureComparison, ...]
     curves: tuple[LearningCurve, ...]
+    densities: tuple[DensityCurve, ...] = ()
