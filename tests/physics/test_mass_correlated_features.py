@@ -12,12 +12,13 @@ import pytest
 
 from bycatch.events import derive
 from bycatch.events.demo import BACKGROUND
-from bycatch.search.closure import ClosurePoint, closure_check, sculpting_check
+from bycatch.search.closure import closure_check, sculpting_check
 from bycatch.search.looks import fit_look
 from bycatch.search.plan import BackgroundPlan, MethodPlan
 from bycatch.search.sample import Sample
 from bycatch.search.selection import score_window, select
 from bycatch.search.spectra import LookKey, spectrum_of
+from bycatch.search.template_estimate import with_templates
 from bycatch.template.base import Region
 
 EDGES = np.arange(2700.0, 6600.0, 100.0)
@@ -52,24 +53,18 @@ def checks(sample):
     """Return the sculpting and the closure check of the tested window at 10 %."""
     whole, _ = np.histogram(sample.mass, EDGES)
     inside = (EDGES[:-1] >= 3300) & (EDGES[:-1] < 3700)
-    found = {}
-    for name, region in (("tested", TESTED), ("apart", APART)):
-        scored = score_window(sample, region, METHOD, 5, members=1, seed=1)
-        found[name] = select(scored, sample, region, None, (0.1,), seed=1)
+    scored = [score_window(sample, region, METHOD, 5, 1, seed=1) for region in (TESTED, APART)]
+    found = [
+        select(item, sample, region, None, (0.1,), seed=1)
+        for item, region in zip(scored, (TESTED, APART), strict=True)
+    ]
     key = LookKey(METHOD.name, TESTED.window, 0.1)
-    selection = found["tested"]
-    spectrum = spectrum_of(sample, selection.mask[0], EDGES, key, (0.1, 0.001))
-    look = fit_look(spectrum, EDGES, BackgroundPlan(), None, 1).look
-    region = APART.in_window(sample.mass)
-    point = ClosurePoint(
-        APART.window,
-        0.1,
-        float((found["apart"].mask[0] & region).sum()),
-        float(found["apart"].efficiency[0]),
-        float(region.sum()),
-    )
+    spectrum = spectrum_of(sample, found[0].mask[0], EDGES, key, (0.1, 0.001))
+    fitted = fit_look(spectrum, EDGES, BackgroundPlan(), None, 1)
+    tasks = [(METHOD, TESTED), (METHOD, APART)]
+    (fitted,) = with_templates([fitted], sample, tasks, scored, found)
     sculpting = sculpting_check(spectrum, whole.astype(float), inside, 1)
-    return sculpting, closure_check(look, [point], float(whole[inside].sum()))
+    return sculpting, closure_check(fitted.look)
 
 
 def test_honest_features_pass(columns):

@@ -13,7 +13,7 @@ from bycatch import __version__
 from bycatch.errors import FitError
 from bycatch.learn.random import stream
 from bycatch.search import checks
-from bycatch.search.closure import ClosurePoint, closure_check, sculpting_check
+from bycatch.search.closure import closure_check, sculpting_check
 from bycatch.search.evaluation import evaluate
 from bycatch.search.fits.goodness import goodness_of_fit, suggest_fit_range
 from bycatch.search.fits.order import planned_orders
@@ -96,9 +96,10 @@ class Found:
         n_points = len(self.looks) // len(self.tasks)
         return position // n_points, position % n_points
 
-    def inclusive(self) -> Floats:
-        """Histogram all events of the fit range."""
-        counts, _ = np.histogram(self.sample.mass, self.regions.edges, weights=self.sample.weight)
+    def inclusive(self, scored: Scored) -> Floats:
+        """Histogram the events of the fit range that were scored: only these can be selected."""
+        mass, weight = self.sample.mass[scored.scored], self.sample.weight[scored.scored]
+        counts, _ = np.histogram(mass, self.regions.edges, weights=weight)
         return np.asarray(counts, dtype=np.float64)
 
 
@@ -244,7 +245,6 @@ def _inclusive(plan: SearchPlan, found: Found, best: Look) -> tuple[Spectrum, Ch
 def _method_checks(plan: SearchPlan, found: Found) -> list[Check]:
     """Sculpting for every method and window, at the working point with the most events."""
     loosest = int(np.argmax(plan.working_points))
-    inclusive = found.inclusive()
     edges = np.asarray(found.regions.edges)
     return [
         sculpting_check(
@@ -254,11 +254,13 @@ def _method_checks(plan: SearchPlan, found: Found) -> list[Check]:
                 edges,
                 LookKey(method.name, region.window, plan.working_points[loosest]),
             ),
-            inclusive,
+            found.inclusive(scored),
             found.regions.window_bins(region.window),
             len(found.tasks),
         )
-        for (method, region), selection in zip(found.tasks, found.selections, strict=False)
+        for (method, region), scored, selection in zip(
+            found.tasks, found.scored, found.selections, strict=False
+        )
     ]
 
 
@@ -268,9 +270,7 @@ def _best_checks(found: Found, best: Look) -> list[Check]:
     for position, item in enumerate(found.looks):
         if item.look.window != best.window:
             continue
-        points = _closure_points(found, item.look)
-        inside = _window_sum(found, item.look.window)
-        result.append(closure_check(item.look, points, inside))
+        result.append(closure_check(item.look))
         index, point = divmod(position, len(found.looks) // len(found.tasks))
         if item.look.working_point == best.working_point:
             result.append(
@@ -283,34 +283,6 @@ def _best_checks(found: Found, best: Look) -> list[Check]:
                 )
             )
     return result
-
-
-def _window_sum(found: Found, window: tuple[float, float]) -> float:
-    mass = found.sample.mass
-    inside = (mass >= window[0]) & (mass < window[1])
-    return float(found.sample.weight[inside].sum())
-
-
-def _closure_points(found: Found, look: Look) -> list[ClosurePoint]:
-    """Collect the windows that do not overlap a look's, from the scan and from the extra ones."""
-    points = []
-    every = [*found.tasks, *found.closure_tasks]
-    for (method, region), selection in zip(every, found.selections, strict=True):
-        apart = region.window[1] <= look.window[0] or region.window[0] >= look.window[1]
-        if method.name != look.method or not apart:
-            continue
-        index = selection.working_points.index(look.working_point)
-        kept = selection.mask[index] & region.in_window(found.sample.mass)
-        points.append(
-            ClosurePoint(
-                region.window,
-                look.working_point,
-                float(found.sample.weight[kept].sum()),
-                float(selection.efficiency[index]),
-                _window_sum(found, region.window),
-            )
-        )
-    return points
 
 
 def _dropped_check(found: Found) -> list[Check]:

@@ -8,18 +8,17 @@ procedure is repeated and no signal is expected.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
 from bycatch.search.regions import Regions
-from bycatch.search.result import Check, Look
+from bycatch.search.result import Check, Look, TemplateEstimate
 from bycatch.search.spectra import SelectedSpectrum
 from bycatch.template.base import Region
 
-__all__ = ["ClosurePoint", "closure_check", "closure_regions", "sculpting_check"]
+__all__ = ["closure_check", "closure_regions", "sculpting_check"]
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -174,77 +173,48 @@ def _without(side: Interval, tested: Interval) -> list[Interval]:
     return [part for part in parts if part[1] > part[0]]
 
 
-@dataclass(frozen=True)
-class ClosurePoint:
-    """Counts in one signal-free window.
-
-    Attributes
-    ----------
-    window : tuple of float
-    working_point : float
-    observed : float
-        Selected events in the window.
-    efficiency : float
-        Achieved on the template.
-    inclusive : float
-        Events in the window before the selection.
-    """
-
-    window: Interval
-    working_point: float
-    observed: float
-    efficiency: float
-    inclusive: float
-
-    @property
-    def expected(self) -> float:
-        """The template's estimate of the selected background."""
-        return self.efficiency * self.inclusive
-
-
-def closure_check(look: Look, points: Sequence[ClosurePoint], inclusive: float) -> Check:
-    """Measure the template's bias delta_sys = observed / expected - 1 in signal-free windows.
+def closure_check(look: Look) -> Check:
+    """Judge the template's bias delta_sys = observed / expected - 1 in signal-free windows.
 
     Parameters
     ----------
     look : Look
-        The tested look.
-    points : sequence of ClosurePoint
-        Same method and working point, in windows that do not overlap the look's.
-    inclusive : float
-        Events in the look's window before the selection.
+        The tested look, with its template's estimate: delta_sys is measured in one place,
+        `bycatch.search.template_bias`.
 
     Returns
     -------
     Check
-        Failed where delta_sys is larger than twice its error and would move the estimated
-        background in the look's window by more than twice the fit's own error.
+        Failed where delta_sys is larger than twice its statistical error and would move the
+        estimated background in the look's window by more than twice the fit's own error.
 
     References
     ----------
     arXiv:2411.00085 (definition of delta_sys).
     """
-    expected = sum(point.expected for point in points)
-    if expected <= 0 or look.background_error is None:
-        message = "No signal-free window has enough selected events to measure the template's bias."
+    estimate = look.template
+    if estimate is None or estimate.delta_sys is None:
+        message = "The template's bias was not measured."
+        if estimate is not None:
+            message = estimate.status
         return Check("closure", True, message, look.method, look.window)
-    observed = sum(point.observed for point in points)
-    delta = observed / expected - 1
-    error = float(np.sqrt(max(observed, 1.0))) / expected
-    shift = delta * look.efficiency * inclusive
+    if look.background_error is None:
+        message = "Without a fit of the background there is no error to hold the bias against."
+        return Check("closure", True, message, look.method, look.window)
+    delta, error = estimate.delta_sys, estimate.delta_sys_statistical or 0.0
+    shift = delta * (estimate.background or 0.0)
     values = {
         "working_point": look.working_point,
         "delta_sys": delta,
-        "delta_sys_error": error,
-        "n_windows": len(points),
+        "delta_sys_error": estimate.delta_sys_error,
+        "delta_sys_statistical": error,
+        "delta_sys_spread": estimate.delta_sys_spread,
+        "n_windows": estimate.n_windows,
         "shift": shift,
         "fit_error": look.background_error,
     }
-    text = (
-        f"At efficiency {look.working_point:g} the template is off by {delta:+.0%} +- {error:.0%} "
-        f"in {len(points)} signal-free windows"
-    )
     effect = f"{shift:+.1f} events in the window against a fit error of {look.background_error:.1f}"
+    text = _bias_in_words(look.working_point, estimate)
     if abs(delta) > 2 * error and abs(shift) > 2 * look.background_error:
         message = (
             f"Warning: {text}, which is {effect}. Trust the fit and not the template's yield, and "
@@ -252,3 +222,13 @@ def closure_check(look: Look, points: Sequence[ClosurePoint], inclusive: float) 
         )
         return Check("closure", False, message, look.method, look.window, values)
     return Check("closure", True, f"{text}: {effect}.", look.method, look.window, values)
+
+
+def _bias_in_words(working_point: float, estimate: TemplateEstimate) -> str:
+    windows = "windows" if estimate.n_windows > 1 else "window"
+    spread = estimate.delta_sys_spread
+    return (
+        f"At efficiency {working_point:g} the template is off by {estimate.delta_sys:+.0%} +- "
+        f"{estimate.delta_sys_statistical:.0%} in {estimate.n_windows} signal-free {windows}"
+        + (f" (spread between them {spread:.0%})" if spread else "")
+    )

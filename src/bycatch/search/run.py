@@ -30,6 +30,7 @@ from bycatch.search.selection import Selection, select
 from bycatch.search.significance.overlaps import build_patterns
 from bycatch.search.significance.toys import block_sizes, toy_task
 from bycatch.search.spectra import LookKey, spectrum_of
+from bycatch.search.template_estimate import with_templates
 from bycatch.search.validation.correction import Correction
 from bycatch.search.validation.validated import load_correction
 from bycatch.tasks.executor import run_tasks
@@ -93,6 +94,7 @@ def run_search(
         for item, (_, region) in zip(scored, [*tasks, *closure_tasks], strict=True)
     ]
     looks = _fit_looks(sample, regions, tasks, selections, plan, correction, progress)
+    looks = with_templates(looks, sample, [*tasks, *closure_tasks], scored, selections)
     toys = _toys(sample, regions, tasks, selections, looks, plan, folder, workers, progress)
     found = Found(
         sample=sample,

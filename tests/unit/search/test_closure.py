@@ -6,14 +6,9 @@ import numpy as np
 import pytest
 from scipy.stats import kstest
 
-from bycatch.search.closure import (
-    ClosurePoint,
-    closure_check,
-    closure_regions,
-    sculpting_check,
-)
+from bycatch.search.closure import closure_check, closure_regions, sculpting_check
 from bycatch.search.regions import Regions
-from bycatch.search.result import Look
+from bycatch.search.result import Look, TemplateEstimate
 from bycatch.search.spectra import LookKey, SelectedSpectrum
 from bycatch.template.base import Region
 
@@ -29,11 +24,23 @@ def spectrum(efficiency, rng):
     return SelectedSpectrum(KEY, kept, kept, 0.1, 0.001), whole
 
 
-def look(background_error, efficiency=0.1):
+def look(background_error, template=None):
     return Look(
-        "cwola-trees", KEY.window, 0.1, efficiency, 0.001, 1000, 300, 290.0, background_error,
-        0.0, 0.3, 0.5, 0.3, 1.0, 3, 0.5,
+        "cwola-trees", KEY.window, 0.1, 0.1, 0.001, 1000, 300, 290.0, background_error,
+        0.0, 0.3, 0.5, 0.3, 1.0, 3, 0.5, template=template,
     )  # fmt: skip
+
+
+def estimate(delta, statistical, spread=0.0):
+    return TemplateEstimate(
+        background=600.0,
+        background_error=5.0,
+        delta_sys=delta,
+        delta_sys_error=float(np.hypot(statistical, spread)),
+        delta_sys_statistical=statistical,
+        delta_sys_spread=spread,
+        n_windows=2,
+    )
 
 
 def test_p_of_scaled_copies_is_uniform():
@@ -76,27 +83,26 @@ def test_nothing_selected_is_no_verdict():
     assert "Too few" in check.message
 
 
-def test_closure_measures_delta_sys():
-    points = [
-        ClosurePoint((2900.0, 3300.0), 0.1, 1300.0, 0.1, 10_000.0),
-        ClosurePoint((3700.0, 4100.0), 0.1, 650.0, 0.1, 5_000.0),
-    ]
-    check = closure_check(look(10.0), points, 6_000.0)
-    assert check.values["delta_sys"] == pytest.approx(0.3)
-    assert check.values["delta_sys_error"] == pytest.approx(np.sqrt(1950) / 1500)
-    assert check.values["shift"] == pytest.approx(180.0)
+def test_closure_warns_of_a_bias_that_matters():
+    check = closure_check(look(10.0, estimate(0.3, 0.03, 0.2)))
     assert not check.passed
+    assert check.values["shift"] == pytest.approx(180.0)
+    assert "+30% +- 3% in 2 signal-free windows (spread between them 20%)" in check.message
 
 
-@pytest.mark.parametrize(("observed", "error"), [(1300.0, 200.0), (1020.0, 1.0)])
-def test_closure_passes_where_the_fit_or_the_sample_cannot_tell(observed, error):
+@pytest.mark.parametrize(("delta", "error"), [(0.3, 200.0), (0.02, 1.0)])
+def test_closure_passes_where_the_fit_or_the_sample_cannot_tell(delta, error):
     """A bias that the fit's error covers, and one within its own error."""
-    point = ClosurePoint((2900.0, 3300.0), 0.1, observed, 0.1, 10_000.0)
-    assert closure_check(look(error), [point], 6_000.0).passed
+    check = closure_check(look(error, estimate(delta, 0.03)))
+    assert check.passed
+    assert check.values["delta_sys"] == delta
 
 
-def test_closure_without_windows_says_so():
-    assert "No signal-free window" in closure_check(look(1.0), [], 6_000.0).message
+def test_closure_without_a_measurement_says_why():
+    unknown = TemplateEstimate(background=600.0, status="no window is apart")
+    assert closure_check(look(1.0, unknown)).message == "no window is apart"
+    assert "not measured" in closure_check(look(1.0)).message
+    assert "Without a fit" in closure_check(look(None, estimate(0.3, 0.03))).message
 
 
 def test_closure_windows_avoid_the_tested_one():
