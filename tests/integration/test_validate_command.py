@@ -33,14 +33,14 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def validated(folder):
-    outcome = call("validate", folder / "search.yaml", "-n", 20, "--workers", 1)
+    outcome = call("validate", folder / "search.yaml", "-n", 25, "--workers", 1)
     assert outcome.exit_code == 0, outcome.output
     return folder / "run-validation", outcome.output
 
 
 def test_says_and_draws_how_p_values_are_calibrated(validated):
     path, output = validated
-    assert "20 null pseudo-experiments" in output
+    assert "25 null pseudo-experiments" in output
     assert output.strip().endswith(str(path))
     document = json.loads((path / "result.json").read_text())
     # Only background events make pseudo-data.

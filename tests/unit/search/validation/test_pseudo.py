@@ -62,7 +62,8 @@ def test_an_empty_spectrum_gives_no_number():
     counts = np.vstack([np.zeros(EDGES.size - 1), 3000 * _density().fractions(EDGES)])
     fitted = fit_selected(counts, EDGES, (3300.0, 3700.0), PLAN)
     assert np.isnan(fitted["r"][0])
-    # An exact spectrum has no excess; the systematic cannot change that.
-    assert abs(fitted["plain_r"][1]) < 0.1
-    assert abs(fitted["r"][1]) <= abs(fitted["plain_r"][1]) + 1e-6
+    # An exact spectrum has no excess, and the systematic cannot change that. Two deviances of
+    # some 100 that agree to 1e-9 differ by 1e-7, of which r is the root.
+    assert abs(fitted["plain_r"][1]) < 3e-4
+    assert abs(fitted["r"][1]) < 3e-4
     assert fitted["systematic"][1] >= 0
