@@ -6,6 +6,8 @@ What to use when:
   simulation; fails where features follow the mass.
 - `cathode`: samples of a density of everything outside of the window, interpolated into it. For
   features that follow the mass, and for more template events than the sidebands hold.
+- `anode`: the ratio of the window's own density and that of its background. A score without a
+  classifier, for a second opinion whose mistakes differ from those of `cathode`.
 - `ideal`: a perfect background drawn from truth. The bound of every weakly supervised method.
 - `supervised`: truth labels. What a dedicated search for exactly this signal could do.
 
@@ -17,16 +19,26 @@ from __future__ import annotations
 import inspect
 
 from bycatch.errors import ConfigError, nearest
+from bycatch.template._sidebands import SidebandDensity
+from bycatch.template.anode import Anode
 from bycatch.template.base import Region, Template, TrainingSet
 from bycatch.template.cathode import Cathode
 from bycatch.template.cwola import CwolaHunting
 from bycatch.template.ideal import Ideal
 from bycatch.template.supervised import Supervised
 
-__all__ = ["TEMPLATES", "Region", "Template", "TrainingSet", "get_template", "template_options"]
+__all__ = [
+    "TEMPLATES",
+    "Region",
+    "SidebandDensity",
+    "Template",
+    "TrainingSet",
+    "get_template",
+    "template_options",
+]
 
 TEMPLATES: dict[str, type[Template]] = {
-    template.name: template for template in (CwolaHunting, Cathode, Ideal, Supervised)
+    template.name: template for template in (CwolaHunting, Cathode, Anode, Ideal, Supervised)
 }
 """Templates by their name in a configuration file."""
 

@@ -16,7 +16,7 @@ from bycatch.template._common import assemble_synthetic, interval, require_event
 from bycatch.template._sidebands import SHARING, SidebandDensity, cannot_share
 from bycatch.template.base import Region, Template, TrainingSet
 
-__all__ = ["InterpolatedTemplate", "draw_masses"]
+__all__ = ["InterpolatedTemplate", "draw_masses", "require_density", "rising_weight"]
 
 LARGEST_OVERSAMPLE = 1000.0
 
@@ -56,12 +56,7 @@ class InterpolatedTemplate(Template):
         oversample: float,
         background: SidebandDensity | None,
     ) -> None:
-        if density not in DENSITIES:
-            message = (
-                f"There is no density {density!r}; the nearest are {nearest(density, DENSITIES)}. "
-                "Name one of them under 'density'."
-            )
-            raise ConfigError(message)
+        require_density(density, "density")
         if shared and density not in SHARING:
             raise ConfigError(cannot_share(density))
         if not 0.0 < oversample <= LARGEST_OVERSAMPLE:
@@ -129,14 +124,46 @@ class InterpolatedTemplate(Template):
         )
 
 
+def require_density(name: str, key: str) -> None:
+    """Refuse a density that does not exist (ConfigError); the message lists the nearest."""
+    if name not in DENSITIES:
+        message = (
+            f"There is no density {name!r}; the nearest are {nearest(name, DENSITIES)}. "
+            f"Name one of them under {key!r}."
+        )
+        raise ConfigError(message)
+
+
+def rising_weight(
+    mass: NDArray[np.float64], weight: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return masses in ascending order, with weights of the same sum none of which is negative.
+
+    Where negative weights make the cumulative weight fall, its running maximum, at most the total,
+    takes its place; positive weights are returned as they are.
+
+    Parameters
+    ----------
+    mass, weight : ndarray of shape (n_events,)
+        Signed weights with a positive sum.
+
+    Returns
+    -------
+    mass, weight : ndarray of shape (n_events,)
+    """
+    order = np.argsort(mass, kind="stable")
+    cumulative = np.cumsum(weight[order])
+    rising = np.clip(np.maximum.accumulate(cumulative), 0.0, cumulative[-1])
+    return mass[order], np.diff(rising, prepend=0.0)
+
+
 def draw_masses(
     mass: NDArray[np.float64], weight: NDArray[np.float64], n: int, rng: np.random.Generator
 ) -> NDArray[np.float64]:
     """Draw masses from the weighted distribution of events, spread evenly over its quantiles.
 
-    Each draw is one of the given masses: the n-th part of the cumulative weight that a random
-    number in that part points at. Where negative weights make the cumulative weight fall, its
-    running maximum, at most the total, takes its place.
+    Each draw is one of the given masses: the one that a random number in the i-th of n equal parts
+    of the cumulative weight points at (`rising_weight` where weights are negative).
 
     Parameters
     ----------
@@ -150,9 +177,8 @@ def draw_masses(
     ndarray of shape (n,)
         Ascending.
     """
-    order = np.argsort(mass, kind="stable")
-    cumulative = np.cumsum(weight[order])
-    rising = np.clip(np.maximum.accumulate(cumulative), 0.0, cumulative[-1])
+    ascending, positive = rising_weight(mass, weight)
+    rising = np.cumsum(positive)
     level = (np.arange(n) + rng.random(n)) / n * rising[-1]
     at = np.searchsorted(rising, level, side="right")
-    return np.asarray(mass[order][np.minimum(at, mass.size - 1)])
+    return np.asarray(ascending[np.minimum(at, mass.size - 1)])

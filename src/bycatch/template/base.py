@@ -94,6 +94,9 @@ class Template(ABC):
     """Whether `classifier` gives the score, so that none is to be named."""
     learns_density: ClassVar[bool] = False
     """Whether a density is learned outside of the window and interpolated into it."""
+    members: int | None = None
+    """Trainings per fold where the method itself says how many; None: as many as the search asks
+    for."""
     callbacks: Sequence[Callback] = ()
     """Progress or logging of what the template trains."""
 

@@ -1,0 +1,135 @@
+"""ANODE: the density of the window's events over the interpolated density of its background.
+
+What to use when: a score without a classifier, from the same densities that CATHODE samples; a
+second opinion whose mistakes differ. `cathode` is the more sensitive one in all studies, since a
+classifier sees small differences of large densities better than two density estimates do.
+
+Weak spot: small signals are small differences of two estimates, each with its own error; and the
+window's density is learned from the window's few events.
+
+Here, unlike in Ref. [1]_, the score is a function of x alone: the window's density is not
+conditional on m, and the background's is averaged over the window's masses. A score of (x, m)
+changes at the window's edges by construction, and would sculpt the spectrum that is fitted.
+
+References
+----------
+.. [1] Nachman, Shih, "Anomaly detection with density estimation", arXiv:2001.04990, eq. 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bycatch.errors import ConfigError, DataError
+from bycatch.learn.base import ClassifierEnsemble
+from bycatch.template._interpolated import (
+    InterpolatedTemplate,
+    require_density,
+    rising_weight,
+)
+from bycatch.template._ratio import DensityRatio, two_masses
+from bycatch.template._sidebands import SidebandDensity
+from bycatch.template.base import Region, TrainingSet
+
+__all__ = ["Anode"]
+
+
+class Anode(InterpolatedTemplate):
+    """The score is the ratio of two densities; thresholds are set on samples of the background's.
+
+    Parameters
+    ----------
+    density : str
+        Key of `bycatch.learn.DENSITIES`, for the sidebands.
+    density_options : mapping, optional
+        Options of that density, see `bycatch.learn.density_options`.
+    shared : bool, optional
+        One density of the sidebands for all windows of a scan. None: where it can (``matching``).
+    oversample : float
+        Template events per effective event of the window.
+    window_density : str
+        Key of `bycatch.learn.DENSITIES`, for the window's own events.
+    window_options : mapping, optional
+        Options of that density.
+    members : int
+        Densities of the window per fold, instead of the number of classifiers that a search asks
+        for: each costs the training of a density.
+    background : SidebandDensity, optional
+        A density that was trained beforehand and covers the window.
+
+    Attributes
+    ----------
+    shares : bool
+        Whether one density of the sidebands is to serve all windows of a search.
+    background_ : SidebandDensity
+        What the last training set was drawn from.
+    """
+
+    name: ClassVar[str] = "anode"
+    citation: ClassVar[str] = "anode"
+    own_classifier: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        density: str = "matching",
+        density_options: Mapping[str, Any] | None = None,
+        shared: bool | None = None,
+        oversample: float = 4.0,
+        window_density: str = "matching",
+        window_options: Mapping[str, Any] | None = None,
+        members: int = 1,
+        background: SidebandDensity | None = None,
+    ) -> None:
+        super().__init__(density, density_options, shared, oversample, background)
+        require_density(window_density, "window_density")
+        if members < 1:
+            message = (
+                f"The option 'members' is {members!r}, but it must be at least 1: it is the number "
+                "of densities of the window per fold."
+            )
+            raise ConfigError(message)
+        self.members = members
+        self.window_density = window_density
+        self.window_options = window_options
+
+    def training_set(
+        self,
+        mass: NDArray[np.float64],
+        X: NDArray[np.float32],
+        weight: NDArray[np.float64],
+        region: Region,
+        label: NDArray[np.int8] | None = None,
+        seed: int = 0,
+    ) -> TrainingSet:
+        """Return the window against samples of its background; see `Cathode.training_set`."""
+        made = super().training_set(mass, X, weight, region, label, seed)
+        self._window = region.window
+        inside = region.in_window(mass)
+        self._masses = two_masses(*rising_weight(mass[inside], weight[inside]))
+        return made
+
+    def classifier(self, members: int) -> ClassifierEnsemble:
+        """Return the untrained ratio for the last training set that was made.
+
+        Raises
+        ------
+        DataError
+            Where no training set was made yet.
+        """
+        if not hasattr(self, "background_"):
+            message = "The ratio of 'anode' belongs to a window: call 'training_set' first."
+            raise DataError(message)
+        ratio = DensityRatio(
+            members,
+            self.background_,
+            self._window,
+            *self._masses,
+            self.window_density,
+            self.window_options,
+        )
+        ratio.callbacks = self.callbacks
+        return ratio
