@@ -131,7 +131,7 @@ def measure(job: Job, folder: Path) -> dict[str, Any]:
 
 
 def _template_options(job: Job, folder: Path) -> dict[str, Any]:
-    wanted = density_job(job, job["density_options"])
+    wanted = density_job(job, job.get("density_options", {}))
     if wanted is None:
         return {}
     from bycatch.template._sidebands import SidebandDensity

@@ -7,7 +7,7 @@ from pathlib import Path
 from bycatch.config.schema import SearchConfig
 from bycatch.errors import ColumnError, ConfigError, nearest
 
-__all__ = ["check_files", "check_names", "check_values"]
+__all__ = ["check_background", "check_files", "check_values"]
 
 
 def check_values(config: SearchConfig, source: str) -> None:
@@ -16,18 +16,10 @@ def check_values(config: SearchConfig, source: str) -> None:
     Raises
     ------
     ConfigError
-        For windows or sidebands outside of the fit range, doubled methods or working points,
-        a scan that runs backwards, or a feature that is the resonance itself.
+        For windows or sidebands outside of the fit range, doubled working points, a scan that
+        runs backwards, or a feature that is the resonance itself.
     """
     _check_regions(config, source)
-    methods = [(method.template, method.classifier) for method in config.methods]
-    for method in methods:
-        if methods.count(method) > 1:
-            message = (
-                f"{source}: 'methods' lists {'-'.join(method)} twice; "
-                "each pair of template and classifier can stand once."
-            )
-            raise ConfigError(message)
     if len(set(config.working_points)) != len(config.working_points):
         message = f"{source}: 'working_points' has a value twice: {list(config.working_points)}."
         raise ConfigError(message)
@@ -87,45 +79,29 @@ def _check_regions(config: SearchConfig, source: str) -> None:
         raise ConfigError(message)
 
 
-def check_names(config: SearchConfig, source: str) -> None:
-    """Check the names of templates, classifiers and families against what exists.
+def check_background(config: SearchConfig, source: str) -> None:
+    """Check family and order of the background against what exists.
 
     Raises
     ------
     ConfigError
-        Where a name does not exist; lists the nearest.
+        Where one does not exist; lists the nearest.
     """
-    from bycatch.learn import CLASSIFIERS  # noqa: PLC0415 - the rooms of methods load late
-    from bycatch.search.fits.background import FAMILIES  # noqa: PLC0415
-    from bycatch.template import TEMPLATES  # noqa: PLC0415
+    from bycatch.search.fits.background import FAMILIES  # noqa: PLC0415 - rooms load late
 
-    for index, method in enumerate(config.methods):
-        _known(f"methods[{index}].template", method.template, TEMPLATES, source)
-        _known(f"methods[{index}].classifier", method.classifier, CLASSIFIERS, source)
-        if TEMPLATES[method.template].needs_truth and config.truth is None:
-            message = (
-                f"{source}: the template {method.template!r} uses truth labels, but there is no "
-                "key 'truth'; add it, or choose another template."
-            )
-            raise ConfigError(message)
     family = config.background.family
-    _known("background.family", family, FAMILIES, source)
+    if family not in FAMILIES:
+        message = (
+            f"{source}: 'background.family' is {family!r}, which does not exist; "
+            f"the nearest are {nearest(family, FAMILIES)}."
+        )
+        raise ConfigError(message)
     order = config.background.order
     orders = FAMILIES[family].orders
     if order != "auto" and order not in orders:
         message = (
             f"{source}: 'background.order' is {order}, but the family {family!r} has "
             f"{', '.join(map(str, orders))} parameters; choose one of them, or auto."
-        )
-        raise ConfigError(message)
-
-
-def _known(key: str, name: str, names: object, source: str) -> None:
-    existing = [str(other) for other in names]  # type: ignore[attr-defined]  # any registry
-    if name not in existing:
-        message = (
-            f"{source}: {key!r} is {name!r}, which does not exist; "
-            f"the nearest are {nearest(name, existing)}."
         )
         raise ConfigError(message)
 

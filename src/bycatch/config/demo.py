@@ -56,7 +56,7 @@ def demo_search(
         },
         "methods": [
             {"template": "cwola", "classifier": "trees"},
-            {"template": "cwola", "classifier": "network"},
+            {"template": "cathode", "classifier": "trees"},
         ],
         "folds": 5,
         "members": 4,

@@ -10,15 +10,15 @@ from typing import Any
 
 import yaml
 
-from bycatch.config.checks import check_files, check_names, check_values
+from bycatch.config.checks import check_background, check_files, check_values
 from bycatch.config.messages import parse_yaml, validated
+from bycatch.config.methods import check_methods, method_plan
 from bycatch.config.schema import RegionsConfig, SearchConfig
 from bycatch.errors import InputError, nearest
 from bycatch.search.plan import (
     BackgroundPlan,
     DataPlan,
     InjectionPlan,
-    MethodPlan,
     RegionPlan,
     ScanPlan,
     SearchPlan,
@@ -126,7 +126,8 @@ def build_search(
     """
     config = validated(SearchConfig, content, source)
     check_values(config, source)
-    check_names(config, source)
+    check_methods(config, source)
+    check_background(config, source)
     base = base.resolve()
     data, inject = check_files(config, base)
     plan = _plan(config, data, inject, base, source)
@@ -154,14 +155,7 @@ def _plan(
         resonance=config.resonance,
         features=tuple(config.features.items()),
         regions=_regions(config.regions),
-        methods=tuple(
-            MethodPlan(
-                method.template,
-                method.classifier,
-                tuple(sorted((method.model_extra or {}).items())),
-            )
-            for method in config.methods
-        ),
+        methods=tuple(method_plan(method) for method in config.methods),
         truth=config.truth,
         folds=config.folds,
         members=config.members,
@@ -206,6 +200,10 @@ def _resolved(config: SearchConfig, base: Path) -> dict[str, Any]:
         resolved["data"]["inject"]["path"] = [_absolute(base, path) for path in inject]
     if config.validation is not None:
         resolved["validation"] = _absolute(base, config.validation)
+    for method in resolved["methods"]:
+        for absent in ("classifier", "name"):
+            if method[absent] is None:
+                del method[absent]
     for absent in ("windows", "scan"):
         if resolved["regions"][absent] is None:
             del resolved["regions"][absent]

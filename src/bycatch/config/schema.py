@@ -218,12 +218,22 @@ class RegionsConfig(_Model):
 
 
 class MethodConfig(BaseModel):
-    """One way to score events; further keys are options of the classifier."""
+    """One way to score events; further keys are options of the template or of the classifier."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
-    template: Text = Field(description="What stands in for the background, for example cwola.")
-    classifier: Text = Field(description="What learns: trees, network, lightgbm or hgb.")
+    template: Text = Field(
+        description="What stands in for the background: cwola, cathode or anode; with `truth` the "
+        "yardsticks ideal and supervised."
+    )
+    classifier: Text | None = Field(
+        None,
+        description="What learns: trees, network, lightgbm or hgb; left out where the template has "
+        "a score of its own (anode).",
+    )
+    name: Annotated[str, Strict(), Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$")] | None = Field(
+        None, description="Name in the result, where template and classifier do not tell enough."
+    )
 
 
 class BackgroundConfig(_Model):

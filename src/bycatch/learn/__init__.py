@@ -43,6 +43,7 @@ __all__ = [
     "CLASSIFIERS",
     "DENSITIES",
     "classifier_options",
+    "density_citation",
     "density_options",
     "load_classifier",
     "load_density",
@@ -156,6 +157,17 @@ def load_classifier(folder: Path) -> ClassifierEnsemble:
     """
     model = _class(read_kind(folder), CLASSIFIERS, "classifier")
     return cast("ClassifierEnsemble", model.load(folder))
+
+
+def density_citation(name: str) -> str:
+    """Return the key of a density's paper in `bycatch.report.citations`.
+
+    Raises
+    ------
+    ConfigError
+        Where there is no such density.
+    """
+    return cast("str", _class(name, DENSITIES, "density").citation)
 
 
 def density_options(name: str) -> dict[str, object]:

@@ -77,6 +77,8 @@ class NeuralDensity(ABC):
     """
 
     kind: ClassVar[str]
+    citation: ClassVar[str]
+    """Key of the paper in `bycatch.report.citations`."""
     validation_rows: ClassVar[int]
     """Held-out events that are used at most to judge a state."""
 
@@ -130,7 +132,6 @@ class NeuralDensity(ABC):
     ) -> Tensor:
         """Draw scaled features of head `h` for one member, of shape (n_rows, n_features)."""
 
-    @abstractmethod
     @abstractmethod
     def _check_heads(self, n_heads: int, n_conditions: int) -> None:
         """Refuse heads or conditions that the model cannot have (ConfigError)."""

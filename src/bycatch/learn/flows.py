@@ -233,6 +233,7 @@ class MafEnsemble(FlowEnsemble):
     """
 
     kind = "maf"
+    citation = "maf"
 
     def __init__(
         self,
@@ -280,6 +281,7 @@ class AutoregressiveSplineEnsemble(FlowEnsemble):
     """
 
     kind = "spline"
+    citation = "neural-spline-flows"
 
     def __init__(
         self,

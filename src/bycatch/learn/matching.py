@@ -67,6 +67,7 @@ class MatchingEnsemble(NeuralDensity):
     """
 
     kind = "matching"
+    citation = "flow-matching"
     validation_rows = 1000
 
     def __init__(

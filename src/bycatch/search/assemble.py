@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from bycatch import __version__
 from bycatch.errors import FitError
+from bycatch.learn import density_citation
 from bycatch.learn.random import stream
 from bycatch.search import checks
 from bycatch.search.closure import closure_check, sculpting_check
+from bycatch.search.densities import template_of
 from bycatch.search.evaluation import evaluate
 from bycatch.search.fits.goodness import goodness_of_fit, suggest_fit_range
 from bycatch.search.fits.order import planned_orders
@@ -44,7 +46,7 @@ from bycatch.search.significance.local import window_bins
 from bycatch.search.significance.toys import merge_blocks
 from bycatch.search.spectra import LookKey, shown_spectrum, spectrum_of, without_negative_bins
 from bycatch.search.validation.correction import Correction
-from bycatch.template import get_template
+from bycatch.template import InterpolatedTemplate
 
 __all__ = ["Found", "assemble", "result_json"]
 
@@ -329,5 +331,10 @@ def _curve(method: str, window: tuple[float, float], scored: Scored) -> Learning
 
 
 def _citations(plan: SearchPlan) -> tuple[str, ...]:
-    keys = [get_template(method.template).citation for method in plan.methods]
+    keys = []
+    for template in map(template_of, plan.methods):
+        keys.append(template.citation)
+        if isinstance(template, InterpolatedTemplate):
+            keys += [density_citation(name) for name, _ in template.learned()]
+            keys += ["sigma"] if template.shares else []
     return tuple(dict.fromkeys([*keys, *ALWAYS_CITED]))

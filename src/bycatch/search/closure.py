@@ -164,7 +164,7 @@ def _closure_region(
     on_both_sides = usable and usable[0][0] < window[0] and usable[-1][1] > window[1]
     if window[0] < fit_range[0] or window[1] > fit_range[1] or not on_both_sides:
         return None
-    return Region(window, usable)
+    return Region(window, usable, fit_range)
 
 
 def _without(side: Interval, tested: Interval) -> list[Interval]:

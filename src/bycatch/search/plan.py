@@ -115,20 +115,26 @@ class MethodPlan:
     ----------
     template : str
         Name in `bycatch.template.TEMPLATES`.
-    classifier : str
-        Name in `bycatch.learn.CLASSIFIERS`.
+    classifier : str or None
+        Name in `bycatch.learn.CLASSIFIERS`; None for templates with a score of their own.
     options : tuple of (str, object)
         Further keyword arguments of the classifier.
+    template_options : tuple of (str, object)
+        Keyword arguments of the template.
+    label : str or None
+        Name instead of the one that template and classifier give.
     """
 
     template: str
-    classifier: str
+    classifier: str | None = None
     options: tuple[tuple[str, object], ...] = ()
+    template_options: tuple[tuple[str, object], ...] = ()
+    label: str | None = None
 
     @property
     def name(self) -> str:
         """Name in results and file names, for example ``cwola-trees``."""
-        return f"{self.template}-{self.classifier}"
+        return self.label or "-".join(filter(None, (self.template, self.classifier)))
 
 
 @dataclass(frozen=True)

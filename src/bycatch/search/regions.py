@@ -13,7 +13,14 @@ from bycatch.errors import ConfigError, DataError
 from bycatch.search.plan import RegionPlan, ScanPlan
 from bycatch.template.base import Region
 
-__all__ = ["MINIMUM_FIT_BINS", "Regions", "bin_edges", "resolve_regions", "scan_windows"]
+__all__ = [
+    "MINIMUM_FIT_BINS",
+    "Regions",
+    "bin_edges",
+    "resolve_regions",
+    "scan_windows",
+    "window_name",
+]
 
 Interval = tuple[float, float]
 
@@ -54,6 +61,11 @@ class Regions:
         return np.asarray((middle >= window[0]) & (middle < window[1]))
 
 
+def window_name(window: Interval) -> str:
+    """Return a window as part of a file name, for example ``3300-3700``."""
+    return f"{window[0]:g}-{window[1]:g}"
+
+
 def resolve_regions(plan: RegionPlan, mass: NDArray[np.float64]) -> Regions:
     """Resolve windows, sidebands and bins, and check that they can serve.
 
@@ -82,7 +94,7 @@ def resolve_regions(plan: RegionPlan, mass: NDArray[np.float64]) -> Regions:
         raise ConfigError(message)
     windows = _windows(plan)
     edges = _unite(bin_edges(plan, windows), windows)
-    regions = tuple(Region(window, _sidebands(plan, window)) for window in windows)
+    regions = tuple(Region(window, _sidebands(plan, window), plan.fit_range) for window in windows)
     resolved = Regions(tuple(float(edge) for edge in edges), regions, (float(low), float(high)))
     for region in regions:
         _require_bins(resolved, region)

@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 from bycatch.errors import DataError, FitError
 from bycatch.search.assemble import Found, assemble, result_json
 from bycatch.search.closure import closure_regions
+from bycatch.search.densities import plan_densities, template_of, train_densities
 from bycatch.search.fits.inclusive import with_least_order
+from bycatch.search.folds import assign_folds
 from bycatch.search.interpret import write_scores, write_selected
 from bycatch.search.load import load_sample
 from bycatch.search.looks import FittedLook, fit_look
@@ -37,6 +39,7 @@ from bycatch.tasks.executor import run_tasks
 from bycatch.tasks.progress import Progress, SilentProgress
 from bycatch.tasks.store import RunFolder
 from bycatch.template import get_template
+from bycatch.template.base import Region
 
 __all__ = ["describe_plan", "run_search"]
 
@@ -86,8 +89,18 @@ def run_search(
 
     tasks, closure_tasks = _tasks(plan, regions)
     paths = share_sample(folder, sample)
+    densities = plan_densities([*tasks, *closure_tasks])
+    curves = train_densities(
+        list({task.name: task for task in densities.values()}.values()),
+        paths,
+        assign_folds(len(sample), plan.folds, plan.seed),
+        plan.seed,
+        folder,
+        workers,
+        progress,
+    )
     scored = score_all(
-        [*tasks, *closure_tasks], paths, sample.features, plan, folder, workers, progress
+        [*tasks, *closure_tasks], paths, sample.features, plan, folder, workers, progress, densities
     )
     selections = [
         select(item, sample, region, None, plan.working_points, plan.seed)
@@ -107,6 +120,7 @@ def run_search(
         looks=tuple(looks),
         toys=toys,
         correction=correction,
+        densities=curves,
     )
     progress.stage("Checking and interpreting", 1)
     result = assemble(plan, resolved, found)
@@ -239,12 +253,23 @@ def describe_plan(plan: SearchPlan) -> str:
     if n_windows == 0:
         message = "The plan has no windows; give regions.windows or regions.scan."
         raise DataError(message)
+    per_fold = [template_of(method).members or plan.members for method in plan.methods]
     folds = 1 if plan.folds == "half" else plan.folds
-    trainings = n_windows * len(plan.methods) * folds * plan.members
+    trainings = n_windows * folds * sum(per_fold)
     looks = n_windows * len(plan.methods) * len(plan.working_points)
     fits = looks * (plan.toys + 1)
+    # Windows of the closure test may come on top, where the scan is too short to test itself.
+    windows = [Region((i, i + 1.0), ()) for i in range(n_windows)]
+    needed = plan_densities([(method, window) for window in windows for method in plan.methods])
+    densities = len({task.name for task in needed.values()})
     return (
         f"{n_windows} windows x {len(plan.methods)} methods x {len(plan.working_points)} working "
-        f"points = {looks} looks; {trainings} trainings ({folds} folds x {plan.members} members "
-        f"each) and {fits} spectra to fit in the data and {plan.toys} toys."
+        f"points = {looks} looks; {trainings} trainings ({folds} folds x {_range(per_fold)} "
+        f"members each), {densities} background densities and {fits} spectra to fit in the data and "
+        f"{plan.toys} toys."
     )
+
+
+def _range(values: Sequence[int]) -> str:
+    low, high = min(values), max(values)
+    return f"{low}" if low == high else f"{low} to {high}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,15 +11,18 @@ import numpy as np
 
 from bycatch.errors import RunFolderError
 from bycatch.learn.base import History
+from bycatch.search.densities import DensityTask, density_folder
 from bycatch.search.plan import MethodPlan, SearchPlan
+from bycatch.search.regions import window_name
 from bycatch.search.sample import Sample
 from bycatch.search.selection import Scored, score_window
 from bycatch.tasks.executor import run_tasks
 from bycatch.tasks.progress import Progress
 from bycatch.tasks.store import RunFolder, Step
+from bycatch.template import SidebandDensity
 from bycatch.template.base import Region
 
-__all__ = ["ScoringTask", "score_all", "share_sample", "window_name"]
+__all__ = ["ScoringTask", "score_all", "share_sample"]
 
 _ARRAYS = (
     "score",
@@ -32,11 +35,6 @@ _ARRAYS = (
 )
 
 ScoringTask = tuple[MethodPlan, Region]
-
-
-def window_name(window: tuple[float, float]) -> str:
-    """Return a window as part of a file name, for example ``3300-3700``."""
-    return f"{window[0]:g}-{window[1]:g}"
 
 
 def share_sample(folder: RunFolder, sample: Sample) -> dict[str, str]:
@@ -59,6 +57,7 @@ def score_all(
     folder: RunFolder,
     workers: int,
     progress: Progress,
+    densities: Mapping[tuple[str, tuple[float, float]], DensityTask] | None = None,
 ) -> list[Scored]:
     """Run every scoring task that is not stored yet, and return all of them in order.
 
@@ -72,6 +71,8 @@ def score_all(
     folder : RunFolder
     workers : int
     progress : Progress
+    densities : mapping, optional
+        (name of the method, window) -> the density that it interpolates; trained and kept already.
 
     Returns
     -------
@@ -93,6 +94,7 @@ def score_all(
                 "members": plan.members,
                 "seed": plan.seed,
                 "models": str(folder.path / "models" / name.removeprefix("scores/")),
+                "density": _density_path(folder, densities or {}, method, region),
             },
         )
         for name, (method, region) in zip(names, tasks, strict=True)
@@ -116,12 +118,24 @@ def _score_task(
     members: int,
     seed: int,
     models: str,
+    density: str | None,
 ) -> Scored:
     columns = {name: np.load(path, mmap_mode="r") for name, path in paths.items()}
     sample = Sample(
         columns["mass"], columns["X"], columns["weight"], columns.get("label"), features
     )
-    return score_window(sample, region, method, folds, members, seed, Path(models))
+    background = None if density is None else SidebandDensity.load(Path(density))
+    return score_window(sample, region, method, folds, members, seed, Path(models), background)
+
+
+def _density_path(
+    folder: RunFolder,
+    densities: Mapping[tuple[str, tuple[float, float]], DensityTask],
+    method: MethodPlan,
+    region: Region,
+) -> str | None:
+    task = densities.get((method.name, region.window))
+    return None if task is None else str(density_folder(folder, task))
 
 
 def _save(step: Step, scored: Scored) -> None:

@@ -20,11 +20,12 @@ from bycatch.errors import ConfigError, DataError
 from bycatch.evaluate.sizes import kish
 from bycatch.learn.base import ClassifierEnsemble, History
 from bycatch.learn.random import child_seed, stream
+from bycatch.search.densities import template_of
 from bycatch.search.folds import FoldAssignment, assign_folds
 from bycatch.search.plan import MethodPlan
 from bycatch.search.sample import Sample
-from bycatch.template import get_template
-from bycatch.template.base import Region, TrainingSet
+from bycatch.template import SidebandDensity
+from bycatch.template.base import Region, Template, TrainingSet
 
 __all__ = ["Scored", "Selection", "score_by_fold", "score_window", "select"]
 
@@ -106,6 +107,7 @@ def score_window(
     members: int,
     seed: int,
     save_to: Path | None = None,
+    background: SidebandDensity | None = None,
 ) -> Scored:
     """Train one ensemble for all folds of a window and score every event of the sample.
 
@@ -123,6 +125,9 @@ def score_window(
         Seed of the run. The training draws from (seed, method, window) only.
     save_to : Path, optional
         Folder for the trained ensemble.
+    background : SidebandDensity, optional
+        For templates that interpolate a density: one that was trained beforehand, see
+        `bycatch.search.densities`.
 
     Returns
     -------
@@ -135,12 +140,11 @@ def score_window(
     ConfigError
         For an unknown template or classifier.
     """
-    from bycatch.learn import make_classifier  # noqa: PLC0415 - torch and lightgbm are slow
-
     if not isinstance(folds, FoldAssignment):
         folds = assign_folds(len(sample), folds, seed)
     name = (method.name, *(repr(edge) for edge in region.window))
-    training = get_template(method.template).training_set(
+    template = template_of(method, background)
+    training = template.training_set(
         sample.mass,
         sample.X,
         sample.weight,
@@ -148,8 +152,8 @@ def score_window(
         label=sample.label,
         seed=child_seed(seed, "template", *name),
     )
-    plan = folds.masks(training, members)
-    ensemble = make_classifier(method.classifier, plan.scores.size, **dict(method.options))
+    plan = folds.masks(training, template.members or members)
+    ensemble = _ensemble(method, template, plan.scores.size)
     ensemble.fit(
         training.X,
         training.y,
@@ -161,6 +165,22 @@ def score_window(
     if save_to is not None:
         ensemble.save(save_to)
     return _score(sample, training, folds, plan.scores, ensemble)
+
+
+def _ensemble(method: MethodPlan, template: Template, members: int) -> ClassifierEnsemble:
+    """Return the method's untrained classifiers: those of its template, or those asked for."""
+    from bycatch.learn import make_classifier  # noqa: PLC0415 - torch and lightgbm are slow
+
+    own = template.classifier(members)
+    if own is not None:
+        return own
+    if method.classifier is None:
+        message = (
+            f"The template {method.template!r} has no score of its own: name a 'classifier' for "
+            "it, for example trees."
+        )
+        raise ConfigError(message)
+    return make_classifier(method.classifier, members, **dict(method.options))
 
 
 def _score(

@@ -19,6 +19,7 @@ from __future__ import annotations
 import inspect
 
 from bycatch.errors import ConfigError, nearest
+from bycatch.template._interpolated import InterpolatedTemplate
 from bycatch.template._sidebands import SidebandDensity
 from bycatch.template.anode import Anode
 from bycatch.template.base import Region, Template, TrainingSet
@@ -29,6 +30,7 @@ from bycatch.template.supervised import Supervised
 
 __all__ = [
     "TEMPLATES",
+    "InterpolatedTemplate",
     "Region",
     "SidebandDensity",
     "Template",

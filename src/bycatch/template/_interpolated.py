@@ -12,13 +12,21 @@ from bycatch.errors import ConfigError, nearest
 from bycatch.evaluate.sizes import kish
 from bycatch.learn import DENSITIES
 from bycatch.learn.random import child_seed, stream
-from bycatch.template._common import assemble_synthetic, interval, require_events
+from bycatch.template._common import (
+    assemble_synthetic,
+    interval,
+    require_events,
+    require_finite,
+    require_weight,
+)
 from bycatch.template._sidebands import SHARING, SidebandDensity, cannot_share
 from bycatch.template.base import Region, Template, TrainingSet
 
 __all__ = ["InterpolatedTemplate", "draw_masses", "require_density", "rising_weight"]
 
 LARGEST_OVERSAMPLE = 1000.0
+LARGEST_TEMPLATE = 20_000_000
+"""Events of a template: with ten features some 2 GB while the set is put together."""
 
 
 class InterpolatedTemplate(Template):
@@ -62,7 +70,7 @@ class InterpolatedTemplate(Template):
         if not 0.0 < oversample <= LARGEST_OVERSAMPLE:
             message = (
                 f"The option 'oversample' is {oversample:g}, but it must be positive and at most "
-                f"{LARGEST_OVERSAMPLE:g}: 4 is the published choice."
+                f"{LARGEST_OVERSAMPLE:g}: 4 is the default."
             )
             raise ConfigError(message)
         self.density = density
@@ -71,6 +79,10 @@ class InterpolatedTemplate(Template):
         self.oversample = oversample
         self.background = background
         self.shares = density in SHARING if shared is None else shared
+
+    def learned(self) -> tuple[tuple[str, Mapping[str, Any]], ...]:
+        """Return name and options of each density that the method learns."""
+        return ((self.density, dict(self.density_options or {})),)
 
     def training_set(
         self,
@@ -86,14 +98,18 @@ class InterpolatedTemplate(Template):
         Raises
         ------
         ConfigError
-            For a region that a density cannot be learned in.
+            For a region that a density cannot be learned in, or more than `LARGEST_TEMPLATE`
+            template events.
         DataError
             Where `background` does not cover the window, or a side of it has no events.
         FitError
             Where the training of the density diverges.
         """
+        require_finite(mass, X, weight)
         inside = np.flatnonzero(region.in_window(mass))
         require_events(inside, f"in the window {interval(region.window)}", "move or widen it")
+        require_weight(weight[inside], "the signal region", region)
+        n_template = self._size(weight[inside], region)
         self.background_ = self.background or SidebandDensity.fit(
             mass,
             X,
@@ -106,8 +122,6 @@ class InterpolatedTemplate(Template):
             callbacks=self.callbacks,
         )
         self.background_.head(region.window)
-        total = float(weight[inside].sum())
-        n_template = int(np.ceil(self.oversample * kish(weight[inside]))) if total > 0.0 else 1
         masses = draw_masses(
             mass[inside], weight[inside], n_template, stream(seed, "template masses")
         )
@@ -119,9 +133,22 @@ class InterpolatedTemplate(Template):
             inside,
             weight[inside],
             template,
-            np.full(n_template, total / n_template),
+            np.full(n_template, weight[inside].sum() / n_template),
             region,
         )
+
+    def _size(self, weight: NDArray[np.float64], region: Region) -> int:
+        """Return the number of template events, for the weights of the window's events."""
+        effective = kish(weight)
+        size = int(np.ceil(self.oversample * effective))
+        if size > LARGEST_TEMPLATE:
+            message = (
+                f"The window {interval(region.window)} has {effective:.3g} effective events, so "
+                f"'oversample: {self.oversample:g}' asks for {size:.3g} template events, more than "
+                f"{LARGEST_TEMPLATE:.0e}: lower it."
+            )
+            raise ConfigError(message)
+        return size
 
 
 def require_density(name: str, key: str) -> None:

@@ -96,6 +96,10 @@ class Anode(InterpolatedTemplate):
         self.window_density = window_density
         self.window_options = window_options
 
+    def learned(self) -> tuple[tuple[str, Mapping[str, Any]], ...]:
+        """Return name and options of the sidebands' and of the window's density."""
+        return (*super().learned(), (self.window_density, dict(self.window_options or {})))
+
     def training_set(
         self,
         mass: NDArray[np.float64],

@@ -83,6 +83,24 @@ def test_the_resolved_configuration_runs_again(write, tmp_path):
     assert second.output == tmp_path / "deeper/runs/config"
 
 
+def test_options_go_to_the_template_or_to_the_classifier(write):
+    text = TEXT.replace(
+        "{template: cwola, classifier: network}",
+        "{template: cathode, classifier: trees, name: narrow, density: maf, max_trees: 19, "
+        "density_options: {hidden: [8, 8]}}",
+    ).replace("{template: cwola, classifier: trees}", "{template: anode}")
+    loaded = load_search(write(text))
+    first, second = loaded.plan.methods
+    assert (first.name, first.classifier, first.template_options) == ("anode", None, ())
+    assert second.name == "narrow"
+    assert second.options == (("max_trees", 19),)
+    assert dict(second.template_options) == {
+        "density": "maf",
+        "density_options": {"hidden": [8, 8]},
+    }
+    assert loaded.resolved["methods"][0] == {"template": "anode"}
+
+
 def test_a_scan(write):
     text = TEXT.replace(
         "windows: [[3300, 3700]]", "scan: {first: 3000, last: 5000, width: 0.11, step: 0.5}"
@@ -101,6 +119,26 @@ def test_a_scan(write):
         ("template: cwola", "template: cvola", ConfigError,
          r"'methods\[0\].template' is 'cvola', which does not exist; the nearest are 'cwola'"),
         ("classifier: network", "classifier: netwrok", ConfigError, "'network'"),
+        ("classifier: network", "classifer: network", ConfigError,
+         r"'methods\[1\].classifier' is missing; the nearest keys that are there are 'classifer'"),
+        ("classifier: network", "classifier: network, max_epoch: 3", ConfigError,
+         r"'methods\[1\]' has the unknown key 'max_epoch'; the nearest keys are 'max_epochs'"),
+        ("classifier: network", "classifier: network, max_epochs: -3", ConfigError, "'max_epochs'"),
+        ("classifier: network", "classifier: network, hidden: wide", ConfigError, "wrong kind"),
+        ("classifier: network", "classifier: network, background: 1", ConfigError,
+         "unknown key 'background'"),
+        ("cwola, classifier: network", "anode, classifier: network", ConfigError,
+         "'anode' has a score of its own: remove the key"),
+        ("cwola, classifier: network", "cathode, density: flow, classifier: trees", ConfigError,
+         r"'methods\[1\]': There is no density 'flow'; the nearest"),
+        ("cwola, classifier: network", "cathode, density: maf, shared: true, classifier: trees",
+         ConfigError, "'maf' cannot be shared by several windows"),
+        ("cwola, classifier: network", "anode, window_options: {stepz: 3}", ConfigError,
+         "no option 'stepz'; the nearest options are 'steps'"),
+        ("classifier: network", "classifier: network, name: two words", ConfigError,
+         r"'methods\[1\].name' is 'two words'"),
+        ("classifier: network", "classifier: network, name: cwola-trees", ConfigError,
+         "lists cwola-trees twice"),
         ("family: dijet", "family: dijets", ConfigError, "nearest are 'dijet'"),
         ("order: 4", "order: 17", ConfigError, "'background.order' is 17, but the family 'dijet'"),
         ("template: cwola", "template: ideal", ConfigError, None),

@@ -73,7 +73,6 @@ def test_further_keys_of_a_method_are_options():
         ("bins: 100", "bns: 100", "unknown key 'bns' in 'regions'; the nearest keys are 'bins'"),
         ("count: 600", "cuont: 600", "unknown key 'cuont' in 'data.inject'.*'count'"),
         ("resonance: mjj", "", "the key 'resonance' is missing"),
-        ("classifier", "classifer", r"'methods\[0\].classifier' is missing.*'classifer'"),
         ("seed: 1", "seed: one", "'seed' is 'one', but must be a whole number"),
         ("seed: 1", "seed: -1", "'seed' is -1, but must be at least 0"),
         ("seed: 1", "seed: true", "'seed' is True, but must be a whole number"),

@@ -19,11 +19,13 @@ from numpy.typing import NDArray
 
 from bycatch.errors import DataError, FitError
 from bycatch.learn.random import child_seed, stream
+from bycatch.search.densities import fit_density, plan_densities
 from bycatch.search.fits.background import SQRT_S, get_family
 from bycatch.search.fits.inclusive import with_least_order
 from bycatch.search.fits.order import choose_order, planned_orders
 from bycatch.search.fits.poisson import fit_background
 from bycatch.search.fits.spurious import spurious_signal
+from bycatch.search.folds import assign_folds
 from bycatch.search.plan import BackgroundPlan, SearchPlan
 from bycatch.search.sample import Sample
 from bycatch.search.selection import score_window, select
@@ -267,9 +269,19 @@ def _experiment(
     background = with_least_order(plan.background, sample.mass, sample.weight, edges, regions)
     table["order"][:] = background.min_order
     masks: list[NDArray[np.bool_]] = []
+    folds = assign_folds(len(sample), plan.folds, seed)
+    needed = plan_densities([(method, region) for region in regions for method in plan.methods])
+    trained = {
+        task.name: fit_density(sample, task, folds, seed)
+        for task in {task.name: task for task in needed.values()}.values()
+    }
     for i, region in enumerate(regions):
         for j, method in enumerate(plan.methods):
-            scored = score_window(sample, region, method, plan.folds, plan.members, seed)
+            task = needed.get((method.name, region.window))
+            density = None if task is None else trained[task.name]
+            scored = score_window(
+                sample, region, method, folds, plan.members, seed, background=density
+            )
             selection = select(scored, sample, region, None, plan.working_points, seed)
             masks.extend(selection.mask)
             counts, squares = _histograms(sample, selection.mask, edges)

@@ -1,0 +1,262 @@
+"""Background densities of a search: which are needed, for which windows, trained once each.
+
+A template that interpolates a density takes one that was trained beforehand, so that all methods
+with the same density share it, and all windows too where the density can hold a blind head for
+each (`bycatch.template.SidebandDensity`): a scan then costs about one training.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bycatch.learn.base import History
+from bycatch.learn.random import child_seed
+from bycatch.search.folds import FoldAssignment
+from bycatch.search.plan import MethodPlan
+from bycatch.search.regions import window_name
+from bycatch.search.result import DensityCurve
+from bycatch.search.sample import Sample
+from bycatch.tasks.executor import run_tasks
+from bycatch.tasks.progress import Progress
+from bycatch.tasks.store import RunFolder, canonical_json
+from bycatch.template import InterpolatedTemplate, SidebandDensity, Template, get_template
+from bycatch.template.base import Region
+
+__all__ = [
+    "DensityTask",
+    "density_folder",
+    "fit_density",
+    "plan_densities",
+    "template_of",
+    "train_densities",
+]
+
+Window = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class DensityTask:
+    """One density to train.
+
+    Attributes
+    ----------
+    name : str
+        In the run folder and in the result, for example ``matching`` or ``spline-3300-3700``.
+    density : str
+        Key of `bycatch.learn.DENSITIES`.
+    options : mapping
+        Its options.
+    windows : tuple of tuple of float
+        Windows that it must be blind to, each by itself.
+    span : tuple of float
+        Range that it learns from.
+    """
+
+    name: str
+    density: str
+    options: Mapping[str, Any]
+    windows: tuple[Window, ...]
+    span: Window
+
+    @property
+    def identity(self) -> str:
+        """What the density is made from: equal identities, equal densities."""
+        return canonical_json([self.density, dict(self.options), self.windows, self.span])
+
+
+def template_of(method: MethodPlan, background: SidebandDensity | None = None) -> Template:
+    """Return the template of a method, with its options.
+
+    Parameters
+    ----------
+    method : MethodPlan
+    background : SidebandDensity, optional
+        For templates that interpolate a density: one that was trained beforehand.
+
+    Raises
+    ------
+    ConfigError
+        Where template or option do not exist, or a value makes no sense.
+    """
+    options = dict(method.template_options)
+    if background is not None:
+        options["background"] = background
+    return get_template(method.template, **options)
+
+
+def plan_densities(
+    tasks: Sequence[tuple[MethodPlan, Region]],
+) -> dict[tuple[str, Window], DensityTask]:
+    """Find out which densities scoring tasks need.
+
+    Parameters
+    ----------
+    tasks : sequence of (MethodPlan, Region)
+
+    Returns
+    -------
+    dict
+        (name of the method, window) -> its density, of those methods that interpolate one. Equal
+        densities are one object.
+    """
+    users = [
+        (method, region, template)
+        for method, region in tasks
+        if isinstance(template := template_of(method), InterpolatedTemplate)
+    ]
+    kinds = list(dict.fromkeys(_kind(template) for _, _, template in users))
+    windows = tuple(dict.fromkeys(region.window for _, region, _ in users))
+    made: dict[str, DensityTask] = {}
+    found = {}
+    for method, region, template in users:
+        name = _name(template, kinds)
+        own = windows
+        if not template.shares:
+            name = f"{name}-{window_name(region.window)}"
+            own = (region.window,)
+        options = dict(template.density_options or {})
+        task = DensityTask(name, template.density, options, own, region.reach)
+        found[method.name, region.window] = made.setdefault(name, task)
+    return found
+
+
+def _kind(template: InterpolatedTemplate) -> str:
+    return canonical_json([template.density, dict(template.density_options or {})])
+
+
+def _name(template: InterpolatedTemplate, kinds: Sequence[str]) -> str:
+    """Return the density's name, numbered where it stands with several options."""
+    alike = [kind for kind in kinds if json.loads(kind)[0] == template.density]
+    if len(alike) == 1:
+        return template.density
+    return f"{template.density}-{1 + alike.index(_kind(template))}"
+
+
+def fit_density(
+    sample: Sample, task: DensityTask, folds: FoldAssignment, seed: int
+) -> SidebandDensity:
+    """Train one density.
+
+    Parameters
+    ----------
+    sample : Sample
+    task : DensityTask
+    folds : FoldAssignment
+        In half mode only the training half is learned from.
+    seed : int
+        Seed of the run; the training draws from (seed, task) only.
+
+    Raises
+    ------
+    BycatchError
+        See `bycatch.template.SidebandDensity.fit`.
+    """
+    used = _learned_from(sample.mass, task, folds)
+    return SidebandDensity.fit(
+        sample.mass[used],
+        sample.X[used],
+        sample.weight[used],
+        task.windows,
+        task.span,
+        density=task.density,
+        options=task.options,
+        seed=child_seed(seed, "density", task.identity),
+    )
+
+
+def _learned_from(
+    mass: NDArray[np.float64], task: DensityTask, folds: FoldAssignment
+) -> NDArray[np.intp]:
+    use = (mass >= task.span[0]) & (mass < task.span[1])
+    if folds.mode == "half":
+        use &= ~folds.scored
+    return np.flatnonzero(use)
+
+
+def train_densities(
+    densities: Sequence[DensityTask],
+    paths: Mapping[str, str],
+    folds: FoldAssignment,
+    seed: int,
+    folder: RunFolder,
+    workers: int,
+    progress: Progress,
+) -> tuple[DensityCurve, ...]:
+    """Train and keep every density that is not stored yet; return the curves of all.
+
+    Parameters
+    ----------
+    densities : sequence of DensityTask
+    paths : mapping of str
+        Arrays of the sample: ``mass``, ``X``, ``weight``.
+    folds : FoldAssignment
+    seed : int
+        Seed of the run.
+    folder : RunFolder
+        Gets the models, see `density_folder`.
+    workers : int
+    progress : Progress
+
+    Returns
+    -------
+    tuple of DensityCurve
+    """
+    if not densities:
+        return ()
+    steps = {task.name: folder.step(f"densities/{task.name}") for task in densities}
+    progress.stage("Learning background densities", len(densities))
+    progress.advance(sum(step.done for step in steps.values()))
+    waiting = [
+        (
+            task.name,
+            {
+                "paths": dict(paths),
+                "task": task,
+                "folds": folds,
+                "seed": seed,
+                "save_to": density_folder(folder, task),
+            },
+        )
+        for task in densities
+        if not steps[task.name].done
+    ]
+
+    def store(name: str, found: tuple[History, int]) -> None:
+        history, n_events = found
+        steps[name].save_json({**vars(history), "n_events": n_events})
+        folder.log("density", step=name)
+
+    run_tasks(_density_task, waiting, workers, progress, store)
+    return tuple(_curve(task, steps[task.name].load_json()) for task in densities)
+
+
+def density_folder(folder: RunFolder, task: DensityTask) -> Path:
+    """Return where a density is kept."""
+    return folder.path / "models" / "densities" / task.name
+
+
+def _density_task(
+    paths: Mapping[str, str], task: DensityTask, folds: FoldAssignment, seed: int, save_to: Path
+) -> tuple[History, int]:
+    mass, X, weight = (np.load(paths[name], mmap_mode="r") for name in ("mass", "X", "weight"))
+    density = fit_density(Sample(mass, X, weight, None, ()), task, folds, seed)
+    density.save(save_to)
+    return density.history, int(_learned_from(mass, task, folds).size)
+
+
+def _curve(task: DensityTask, stored: Mapping[str, Any]) -> DensityCurve:
+    return DensityCurve(
+        name=task.name,
+        windows=task.windows,
+        train_loss=tuple(stored["train_loss"]),
+        validation_loss=tuple(stored["validation_loss"]),
+        best=int(stored["best"]),
+        n_events=int(stored["n_events"]),
+    )
