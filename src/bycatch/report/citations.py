@@ -92,6 +92,33 @@ def _papers() -> dict[str, str]:
             "2410.20537",
             "",
         ),
+        "maf": (
+            "Papamakarios, George and Pavlakou, Theo and Murray, Iain",
+            "Masked Autoregressive Flow for Density Estimation",
+            2017,
+            "1705.07057",
+            "Advances in Neural Information Processing Systems 30 (2017)",
+        ),
+        "neural-spline-flows": (
+            "Durkan, Conor and Bekasov, Artur and Murray, Iain and Papamakarios, George",
+            "Neural Spline Flows",
+            2019,
+            "1906.04032",
+            "Advances in Neural Information Processing Systems 32 (2019) 7511",
+        ),
+        "template-bias": (
+            (
+                "Das, Ranit and Finke, Thorben and Hein, Marie and Kasieczka, Gregor and "
+                'Kr{\\"a}mer, Michael and M{\\"u}ck, Alexander and Shih, David'
+            ),
+            (
+                "Accurate and robust methods for direct background estimation in resonant anomaly "
+                "detection"
+            ),
+            2024,
+            "2411.00085",
+            "",
+        ),
         "look-everywhere": (
             "Hein, Marie and Nachman, Benjamin and Shih, David",
             "Look everywhere effects in anomaly detection",
