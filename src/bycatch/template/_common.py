@@ -8,7 +8,15 @@ from numpy.typing import NDArray
 from bycatch.errors import DataError
 from bycatch.template.base import Region, TrainingSet
 
-__all__ = ["assemble", "assemble_synthetic", "interval", "require_events", "require_truth"]
+__all__ = [
+    "assemble",
+    "assemble_synthetic",
+    "interval",
+    "require_events",
+    "require_finite",
+    "require_truth",
+    "require_weight",
+]
 
 
 def interval(bounds: tuple[float, float]) -> str:
@@ -16,10 +24,57 @@ def interval(bounds: tuple[float, float]) -> str:
     return f"[{bounds[0]:g}, {bounds[1]:g}]"
 
 
+def require_finite(
+    mass: NDArray[np.float64], X: NDArray[np.float32], weight: NDArray[np.float64]
+) -> None:
+    """Refuse columns of different lengths and values that are not finite.
+
+    Parameters
+    ----------
+    mass : ndarray of shape (n_events,)
+    X : ndarray of shape (n_events, n_features)
+    weight : ndarray of shape (n_events,)
+
+    Raises
+    ------
+    DataError
+        The message counts the events of each kind.
+    """
+    if mass.ndim != 1 or X.ndim != 2 or len(X) != mass.size or weight.shape != mass.shape:
+        message = (
+            f"mass has shape {mass.shape}, X {X.shape} and weight {weight.shape}, but they must be "
+            "(n_events,), (n_events, n_features) and (n_events,)."
+        )
+        raise DataError(message)
+    counts = {
+        "mass": int(np.count_nonzero(~np.isfinite(mass))),
+        "a feature": int(np.count_nonzero(~np.isfinite(X).all(axis=1))),
+        "weight": int(np.count_nonzero(~np.isfinite(weight))),
+    }
+    if any(counts.values()):
+        listed = ", ".join(f"{what}: {count}" for what, count in counts.items() if count)
+        message = (
+            f"Of {mass.size} events some have a NaN or infinite value ({listed}): drop these "
+            "events or mend them."
+        )
+        raise DataError(message)
+
+
 def require_events(rows: NDArray[np.int64], what: str, remedy: str) -> None:
     """Refuse an empty class."""
     if rows.size == 0:
         message = f"There are no events {what}: {remedy}."
+        raise DataError(message)
+
+
+def require_weight(weight: NDArray[np.float64], what: str, region: Region) -> None:
+    """Refuse a class whose weights do not sum to a positive number."""
+    total = float(weight.sum())
+    if not total > 0.0:
+        message = (
+            f"The weights of {what} of {interval(region.window)} sum to {total:g}, but they "
+            "must sum to a positive number: check 'weight' or widen the region."
+        )
         raise DataError(message)
 
 
@@ -63,14 +118,8 @@ def assemble(
     DataError
         Where a class has no events or a sum of weights that is not positive.
     """
-    for weight, what in ((window_weight, "the signal region"), (template_weight, "the template")):
-        total = float(weight.sum())
-        if not total > 0.0:
-            message = (
-                f"The weights of {what} of {interval(region.window)} sum to {total:g}, but they "
-                "must sum to a positive number: check 'weight' or widen the region."
-            )
-            raise DataError(message)
+    require_weight(window_weight, "the signal region", region)
+    require_weight(template_weight, "the template", region)
     rows = np.concatenate([window_rows, template_rows])
     y = np.zeros(rows.size, dtype=np.int8)
     y[: window_rows.size] = 1
@@ -114,15 +163,12 @@ def assemble_synthetic(
     DataError
         As `assemble`.
     """
-    n_window = window_rows.size
-    joined = assemble(
-        np.concatenate([X[window_rows], template]),
-        np.arange(n_window),
-        window_weight,
-        np.arange(n_window, n_window + len(template)),
-        template_weight,
-        region,
+    require_weight(window_weight, "the signal region", region)
+    require_weight(template_weight, "the template", region)
+    sizes = [window_rows.size, len(template)]
+    return TrainingSet(
+        X=np.concatenate([X[window_rows], template]),
+        y=np.repeat(np.array([1, 0], dtype=np.int8), sizes),
+        weight=np.concatenate([window_weight, template_weight]).astype(np.float64),
+        row=np.concatenate([window_rows, np.full(sizes[1], -1)]).astype(np.int64),
     )
-    row = np.full(joined.y.size, -1, dtype=np.int64)
-    row[:n_window] = window_rows
-    return TrainingSet(X=joined.X, y=joined.y, weight=joined.weight, row=row)

@@ -140,7 +140,8 @@ class InterpolatedTemplate(Template):
     def _size(self, weight: NDArray[np.float64], region: Region) -> int:
         """Return the number of template events, for the weights of the window's events."""
         effective = kish(weight)
-        size = int(np.ceil(self.oversample * effective))
+        # Rounding must not add an event where the product is a whole number.
+        size = int(np.ceil(self.oversample * effective * (1.0 - 1e-9)))
         if size > LARGEST_TEMPLATE:
             message = (
                 f"The window {interval(region.window)} has {effective:.3g} effective events, so "

@@ -14,6 +14,7 @@ from bycatch.errors import FitError
 from bycatch.learn.base import DensityEnsemble, History
 from bycatch.learn.callbacks import Callback
 from bycatch.learn.checkpoint import Checkpoint, damaged_metadata, load_checkpoint, save_checkpoint
+from bycatch.learn.members import check_features
 from bycatch.template._common import interval
 from bycatch.template._sidebands import SidebandDensity
 
@@ -28,9 +29,10 @@ def two_masses(
     """Return the two-point Gauss rule in log m of weighted masses.
 
     It gives the mean of every cubic polynomial in log m exactly. Over a window, where p(x | m)
-    bends little, that is more accurate than a handful of quantiles: for an LHC Olympics window of
-    400 GeV the logarithm of the mean density errs by 0.0006 (root mean square), with five quantiles
-    by 0.0014, with the central mass alone by 0.03.
+    bends little, that is more accurate than a handful of quantiles: for 60,000 LHC Olympics events
+    and the window of 3.3 to 3.7 TeV the logarithm of a ``matching`` density's mean errs by 0.00001
+    (root mean square over the window's events), with five quantiles by 0.0002, with the central
+    mass alone by 0.005.
 
     Parameters
     ----------
@@ -153,7 +155,7 @@ class DensityRatio:
         rows = np.flatnonzero(np.asarray(y) == 1)
         self.inside.callbacks = tuple(self.callbacks)
         self.inside.fit(
-            self.background.clip(np.asarray(X)[rows]),
+            self._inner(np.asarray(X)[rows]),
             None,
             None if weight is None else np.asarray(weight)[rows],
             train=np.asarray(train)[:, rows],
@@ -186,7 +188,7 @@ class DensityRatio:
         FitError
             Where a ratio is not a number.
         """
-        inner = self.background.clip(X)
+        inner = self._inner(X)
         below = self.background.marginal(self.window, inner, self.masses, self.mass_weights)
         ratio = self.inside.log_prob(inner, None, members) - below
         bad = int((~np.isfinite(ratio)).any(axis=0).sum())
@@ -209,8 +211,11 @@ class DensityRatio:
 
     def outside(self, X: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Mark the rows that are scored at the nearest point of the support, of shape (n_rows,)."""
-        X = np.asarray(X, dtype=np.float32)
-        return np.asarray((self.background.clip(X) != X).any(axis=1))
+        return np.asarray((self._inner(X) != np.asarray(X, dtype=np.float32)).any(axis=1))
+
+    def _inner(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Move checked rows into the support; an infinite feature would be moved there as well."""
+        return self.background.clip(check_features(X, self.background.bounds.shape[1]))
 
     def save(self, folder: Path) -> None:
         """Write both densities to `folder` (safetensors and JSON; never pickle)."""
@@ -218,8 +223,7 @@ class DensityRatio:
         self.background.save(folder / "background")
         self.inside.save(folder / "window")
         arrays = {"masses": self.masses, "mass_weights": self.mass_weights}
-        metadata = {"members": self.members, "window": list(self.window)}
-        save_checkpoint(folder, Checkpoint(_KIND, metadata, arrays))
+        save_checkpoint(folder, Checkpoint(_KIND, {"window": list(self.window)}, arrays))
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -235,15 +239,17 @@ class DensityRatio:
         folder = Path(folder)
         checkpoint = load_checkpoint(folder, _KIND)
         background = SidebandDensity.load(folder / "background")
-        inside = load_density(folder / "window")
         ratio = cls.__new__(cls)
         with damaged_metadata(folder):
+            inside = load_density(folder / "window")
             low, high = checkpoint.metadata["window"]
             ratio.window = (float(low), float(high))
-            ratio.members = int(checkpoint.metadata["members"])
             ratio.masses = checkpoint.arrays["masses"]
             ratio.mass_weights = checkpoint.arrays["mass_weights"]
-        background.head(ratio.window)
+            if ratio.window not in background.windows:
+                message = f"the background does not cover {interval(ratio.window)}"
+                raise ValueError(message)
         ratio.background, ratio.callbacks, ratio.inside = background, (), inside
         ratio.histories_ = inside.histories_
+        ratio.members = len(inside.histories_)
         return ratio

@@ -1,8 +1,11 @@
 """The background's density p(x | m), learned outside of one or several windows.
 
 The resonance enters as log m, in which a falling spectrum is spread more evenly. One window: its
-events are left out of the training. Several windows: one model with a head per window, which is
-blind to the window's events (`bycatch.learn.matching`), so that a scan costs about one training.
+events are left out of the training. Several windows: one model with a head per window, whose
+weights do not learn from the window's events (`bycatch.learn.matching`), so that a scan costs about
+one training. What the heads share is learned from all events: the scaling, and the functions of x
+that a head combines. Neither knows m, so an excess in the window can reach its head only as one
+more shape of x that the sidebands may use.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from bycatch.learn.base import DensityEnsemble, History
 from bycatch.learn.callbacks import Callback
 from bycatch.learn.checkpoint import Checkpoint, damaged_metadata, load_checkpoint, save_checkpoint
 from bycatch.learn.random import child_seed, stream
-from bycatch.template._common import interval
+from bycatch.template._common import interval, require_finite
 
 __all__ = ["SHARING", "SidebandDensity"]
 
@@ -96,7 +99,8 @@ class SidebandDensity:
     ) -> SidebandDensity:
         """Learn the density of the events in `span`, for each window from those outside of it.
 
-        The window's own events give nothing but the ends of the support.
+        The events of a single window give nothing but the ends of the support. Of several windows,
+        see the module about what the heads share.
 
         Parameters
         ----------
@@ -127,13 +131,15 @@ class SidebandDensity:
             For a span that is not positive, a window outside of it, no windows, or a density that
             does not exist or cannot hold several windows.
         DataError
-            Where a window has no events on one side, or the rows cannot serve.
+            Where a window has no events on one side, a value is not finite, or the rows cannot
+            serve.
         FitError
             Where the training diverges.
         """
         from bycatch.learn import make_density  # noqa: PLC0415 - torch is slow to import
 
         unique = _checked_windows(windows, span, density)
+        require_finite(mass, X, weight)
         use = (mass >= span[0]) & (mass < span[1])
         mass, X, weight = mass[use], np.asarray(X[use], dtype=np.float32), weight[use]
         inside = np.stack([(mass >= low) & (mass < high) for low, high in unique])
@@ -289,7 +295,13 @@ class SidebandDensity:
             windows = [(float(low), float(high)) for low, high in content["windows"]]
             low, high = content["span"]
             name, bounds = str(content["density"]), checkpoint.arrays["bounds"]
-        return cls(windows, (low, high), name, bounds, load_density(folder / "density"))
+        with damaged_metadata(folder):
+            density = load_density(folder / "density")
+            try:
+                density.log_prob(bounds, np.log([low, high]), head=len(windows) - 1)
+            except DataError as error:
+                raise ValueError(error) from error
+        return cls(windows, (low, high), name, bounds, density)
 
 
 def _checked_windows(windows: Sequence[Window], span: Window, density: str) -> tuple[Window, ...]:

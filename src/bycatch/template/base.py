@@ -127,7 +127,8 @@ class Template(ABC):
         Raises
         ------
         DataError
-            Where the window or the template holds no events, or truth is needed and absent.
+            Where the window or the template holds no events, a value is not finite, or truth is
+            needed and absent.
         """
 
     def classifier(self, members: int) -> ClassifierEnsemble | None:  # noqa: ARG002

@@ -12,9 +12,11 @@ interpolated, and a density needs a few thousand events.
 
 Here, unlike in Ref. [1]_: the default density is a flow-matching model, whose dependence on log m
 is a polynomial; masses are drawn from those of the window's events instead of from a smoothed
-histogram; and one density can serve all windows of a scan, each by a head that is blind to its
-window. (Ref. [2]_ trains one model on all events, the windows' among them, and interpolates its
-output between mass values outside of a window; here the window's events have weight zero instead.)
+histogram; and one density can serve all windows of a scan, each by a head that does not learn from
+its window. (Ref. [2]_ trains one model on all events, the windows' among them, and interpolates its
+output between mass values outside of a window; here the window's events have weight zero in the
+head's loss instead. The scaling and the functions of x that all heads share are learned from all
+events; `shared: false` shares nothing, at the cost of one training per window.)
 
 References
 ----------

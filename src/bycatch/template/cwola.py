@@ -32,7 +32,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bycatch.errors import DataError
 from bycatch.learn import folds
-from bycatch.template._common import assemble, interval, require_events
+from bycatch.template._common import assemble, interval, require_events, require_finite
 from bycatch.template.base import Region, Template, TrainingSet
 
 __all__ = [
@@ -76,6 +76,7 @@ class CwolaHunting(Template):
         seed: int = 0,  # noqa: ARG002 - nothing is drawn
     ) -> TrainingSet:
         """Return the window against its sidebands; see `Template.training_set`."""
+        require_finite(mass, X, weight)
         inside = np.flatnonzero(region.in_window(mass))
         outside = np.flatnonzero(region.in_sidebands(mass))
         window = interval(region.window)

@@ -28,6 +28,7 @@ from bycatch.template._common import (
     assemble_synthetic,
     interval,
     require_events,
+    require_finite,
     require_truth,
 )
 from bycatch.template.base import Region, Template, TrainingSet
@@ -72,6 +73,7 @@ class Ideal(Template):
         seed: int = 0,
     ) -> TrainingSet:
         """Return the window against true background; see `Template.training_set`."""
+        require_finite(mass, X, weight)
         window = interval(region.window)
         inside = np.flatnonzero(region.in_window(mass))
         require_events(inside, f"in the window {window}", "move or widen it")
@@ -96,6 +98,7 @@ class Ideal(Template):
         inside: NDArray[np.int64],
     ) -> TrainingSet:
         extra_mass, extra_X, extra_weight = background
+        require_finite(extra_mass, extra_X, extra_weight)
         chosen = np.flatnonzero(region.in_window(extra_mass))
         require_events(
             chosen, f"of the extra background in {interval(region.window)}", "give more of it"

@@ -21,7 +21,13 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bycatch.template._common import assemble, interval, require_events, require_truth
+from bycatch.template._common import (
+    assemble,
+    interval,
+    require_events,
+    require_finite,
+    require_truth,
+)
 from bycatch.template.base import Region, Template, TrainingSet
 
 __all__ = ["Supervised"]
@@ -44,6 +50,7 @@ class Supervised(Template):
         seed: int = 0,  # noqa: ARG002 - nothing is drawn
     ) -> TrainingSet:
         """Return signal against background of the window; see `Template.training_set`."""
+        require_finite(mass, X, weight)
         truth = require_truth(label, self.name)
         inside = region.in_window(mass)
         window = interval(region.window)

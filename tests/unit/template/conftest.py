@@ -1,0 +1,6 @@
+"""Let these tests import `window_toy`."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
