@@ -292,16 +292,18 @@ class SidebandDensity:
         checkpoint = load_checkpoint(folder, _KIND)
         with damaged_metadata(folder):
             content = checkpoint.metadata
-            windows = [(float(low), float(high)) for low, high in content["windows"]]
             low, high = content["span"]
+            span = float(low), float(high)
             name, bounds = str(content["density"]), checkpoint.arrays["bounds"]
-        with damaged_metadata(folder):
+            windows = _checked_windows(
+                [(low, high) for low, high in content["windows"]], span, name
+            )
             density = load_density(folder / "density")
             try:
-                density.log_prob(bounds, np.log([low, high]), head=len(windows) - 1)
+                density.log_prob(bounds, np.log(span), head=len(windows) - 1)
             except DataError as error:
                 raise ValueError(error) from error
-        return cls(windows, (low, high), name, bounds, density)
+        return cls(windows, span, name, bounds, density)
 
 
 def _checked_windows(windows: Sequence[Window], span: Window, density: str) -> tuple[Window, ...]:
