@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from bycatch.errors import FitError
+from bycatch.errors import DataError, FitError
 from bycatch.learn.base import DensityEnsemble, History
 from bycatch.learn.callbacks import Callback
 from bycatch.learn.checkpoint import Checkpoint, damaged_metadata, load_checkpoint, save_checkpoint
@@ -69,8 +69,9 @@ class DensityRatio:
     """p(x | window) / p(x | background) as an ensemble of classifiers.
 
     Each member learns the density of the window's events anew; the background's density is common
-    to all. Both have the same support, the bounds of the background's; an event outside of it is
-    scored at the nearest point of the support, see `outside`.
+    to all. So is the scaling of the features, which is measured on all rows of class 1 that any
+    member uses. Both densities have the same support, the bounds of the background's; an event
+    outside of it is scored at the nearest point of the support, see `outside`.
 
     Parameters
     ----------
@@ -249,6 +250,13 @@ class DensityRatio:
             if ratio.window not in background.windows:
                 message = f"the background does not cover {interval(ratio.window)}"
                 raise ValueError(message)
+            try:
+                inside.log_prob(background.bounds)
+                background.marginal(
+                    ratio.window, background.bounds, ratio.masses, ratio.mass_weights
+                )
+            except DataError as error:
+                raise ValueError(error) from error
         ratio.background, ratio.callbacks, ratio.inside = background, (), inside
         ratio.histories_ = inside.histories_
         ratio.members = len(inside.histories_)
