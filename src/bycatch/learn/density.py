@@ -30,6 +30,7 @@ from bycatch.learn.checkpoint import (
     save_checkpoint,
 )
 from bycatch.learn.density_rows import DensityRows, checked_condition, density_rows
+from bycatch.learn.devices import checked_device
 from bycatch.learn.members import check_features, check_members, check_option
 from bycatch.learn.random import child_seed, stream
 from bycatch.learn.threads import one_torch_thread
@@ -65,6 +66,9 @@ class NeuralDensity(ABC):
         At its highest.
     weight_decay : float
     dtype : {"float32", "float64"}
+    device : str
+        ``cpu``, ``cuda`` or ``cuda:N``, in training, evaluating and sampling; it is no property of
+        the model, and not saved with it.
 
     Attributes
     ----------
@@ -92,6 +96,7 @@ class NeuralDensity(ABC):
         learning_rate: float,
         weight_decay: float,
         dtype: Literal["float32", "float64"],
+        device: str,
     ) -> None:
         check_option("members", members, 1)
         check_option("steps", steps, 1)
@@ -108,7 +113,9 @@ class NeuralDensity(ABC):
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
+        checked_device(device)
         self.dtype = dtype
+        self.device = device
         self.callbacks: Sequence[Callback] = ()
         self.histories_: Sequence[History] = ()
         self._parameters: dict[str, Tensor] = {}
@@ -178,6 +185,7 @@ class NeuralDensity(ABC):
             self.weight_decay,
             steps_per_epoch=self.steps // self.rounds,
             one_cycle=True,
+            device=self.device,
         )
         initial = self._initial(rngs)
         seeds = [child_seed(seed, "member", m, "noise") for m in range(self.members)]
@@ -236,21 +244,21 @@ class NeuralDensity(ABC):
         parameters = self._fitted(head)
         X = check_features(X, self._sizes["n_features"])
         chosen = check_members(members, self.members)
-        parameters = {name: value[chosen] for name, value in parameters.items()}
+        parameters = {name: value[chosen].to(self.device) for name, value in parameters.items()}
         c = self._conditions(condition, len(X))
         result = np.full((len(chosen), len(X)), -np.inf)
         inside = np.flatnonzero(self.scaling_.inside(X))
         with one_torch_thread(), torch.no_grad():
             for start in range(0, inside.size, _CHUNK):
                 part = inside[start : start + _CHUNK]
-                z = torch.from_numpy(self.scaling_.transform(X[part])).to(c.dtype)
+                z = torch.from_numpy(self.scaling_.transform(X[part])).to(c)
                 log_p = self._log_prob(
                     parameters,
                     z.expand(len(chosen), -1, -1),
                     c[part].expand(len(chosen), -1, -1),
                     head,
                 )
-                result[:, part] = log_p.double().numpy() + self.scaling_.log_jacobian(X[part])
+                result[:, part] = log_p.double().cpu().numpy() + self.scaling_.log_jacobian(X[part])
         return result
 
     def sample(
@@ -282,7 +290,7 @@ class NeuralDensity(ABC):
         """
         parameters = self._fitted(head)
         chosen = check_members([member], self.members)
-        parameters = {name: value[chosen] for name, value in parameters.items()}
+        parameters = {name: value[chosen].to(self.device) for name, value in parameters.items()}
         if condition is None and n is None:
             message = "An unconditional density must be told the number of events: give 'n'."
             raise DataError(message)
@@ -293,7 +301,7 @@ class NeuralDensity(ABC):
             for start in range(0, len(c), _CHUNK):
                 part = slice(start, start + _CHUNK)
                 z = self._sample(parameters, c[part][None], generator, head)
-                X = self.scaling_.inverse(z.double().numpy())
+                X = self.scaling_.inverse(z.double().cpu().numpy())
                 result[part] = self.scaling_.clip(X)
         return result
 
@@ -304,7 +312,9 @@ class NeuralDensity(ABC):
         arrays |= {f"condition.{name}": getattr(self._condition, name) for name in _SCALING[2:]}
         metadata = {
             "options": {
-                name: getattr(self, name) for name in inspect.signature(type(self)).parameters
+                name: getattr(self, name)
+                for name in inspect.signature(type(self)).parameters
+                if name != "device"
             },
             "sizes": self._sizes,
             "histories": histories_to_json(self.histories_),
@@ -355,7 +365,8 @@ class NeuralDensity(ABC):
 
     def _conditions(self, condition: NDArray[np.floating] | None, n_rows: int) -> Tensor:
         values = checked_condition(condition, n_rows, self._sizes["n_conditions"])
-        return torch.from_numpy(self._condition.transform(values)).to(getattr(torch, self.dtype))
+        scaled = torch.from_numpy(self._condition.transform(values))
+        return scaled.to(self.device, getattr(torch, self.dtype))
 
     def _fitted(self, head: int) -> dict[str, Tensor]:
         if not self._parameters:

@@ -27,6 +27,7 @@ from bycatch.learn.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
+from bycatch.learn.devices import checked_device
 from bycatch.learn.members import check_features, check_members, check_option, member_rows
 from bycatch.learn.nets.mlp import Workspace, draw_weights, forward
 from bycatch.learn.random import stream
@@ -96,6 +97,8 @@ class NetworkEnsemble:
     learning_rate : float
     weight_decay : float
     dtype : {"float32", "float64"}
+    device : str
+        ``cpu``, ``cuda`` or ``cuda:N``; not saved with the model.
 
     Attributes
     ----------
@@ -119,6 +122,7 @@ class NetworkEnsemble:
         learning_rate: float = 2e-3,
         weight_decay: float = 0.0,
         dtype: Literal["float32", "float64"] = "float32",
+        device: str = "cpu",
     ) -> None:
         check_option("members", members, 1)
         check_option("batch_size", batch_size, 1)
@@ -140,7 +144,9 @@ class NetworkEnsemble:
         self.patience = patience
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
+        checked_device(device)
         self.dtype = dtype
+        self.device = device
         self.callbacks: Sequence[Callback] = ()
         self.histories_: Sequence[History] = ()
         self._parameters: dict[str, Tensor] = {}
@@ -176,6 +182,7 @@ class NetworkEnsemble:
             self.learning_rate,
             self.weight_decay,
             min(self.min_epochs, self.max_epochs),
+            device=self.device,
         )
         self._parameters, self.histories_ = _train(
             _Classifier(),
@@ -196,15 +203,15 @@ class NetworkEnsemble:
         parameters = self._fitted()
         X = check_features(X, parameters["shift"].shape[2])
         chosen = check_members(members, self.members)
-        parameters = {name: value[chosen] for name, value in parameters.items()}
+        parameters = {name: value[chosen].to(self.device) for name, value in parameters.items()}
         result = np.empty((len(chosen), len(X)), dtype=np.float32)
         model = _Classifier()
         with one_torch_thread(), torch.no_grad():
             for start in range(0, len(X), _PREDICT_CHUNK):
                 part = slice(start, start + _PREDICT_CHUNK)
-                x = torch.from_numpy(X[part]).to(parameters["shift"].dtype)
+                x = torch.from_numpy(X[part]).to(parameters["shift"])
                 logit = model.logit(parameters, x.expand(len(chosen), -1, -1))
-                result[:, part] = torch.sigmoid(logit).numpy()
+                result[:, part] = torch.sigmoid(logit).cpu().numpy()
         return result
 
     def save(self, folder: Path) -> None:

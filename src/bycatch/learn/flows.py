@@ -86,6 +86,7 @@ class FlowEnsemble(NeuralDensity):
         learning_rate: float,
         weight_decay: float,
         dtype: Literal["float32", "float64"],
+        device: str,
     ) -> None:
         super().__init__(
             members,
@@ -95,6 +96,7 @@ class FlowEnsemble(NeuralDensity):
             learning_rate=learning_rate,
             weight_decay=weight_decay,
             dtype=dtype,
+            device=device,
         )
         check_option("transforms", transforms, 1)
         for units in hidden:
@@ -129,9 +131,9 @@ class FlowEnsemble(NeuralDensity):
                     hidden_features=self.hidden,
                     activation=torch.nn.SiLU,
                 )
-            module = _Flow(flow).to(getattr(torch, self.dtype)).requires_grad_(False)
+            module = _Flow(flow).requires_grad_(False).to(getattr(torch, self.dtype))
             self._module = (sizes, module)
-        return self._module[1]
+        return self._module[1].to(self.device)
 
     def _initial(self, rngs: Sequence[np.random.Generator]) -> dict[str, Tensor]:
         """Return weights and biases uniform in +-1/sqrt(n_in), as torch's linear layer has them."""
@@ -161,7 +163,7 @@ class FlowEnsemble(NeuralDensity):
         h: int,  # noqa: ARG002
     ) -> Tensor:
         shape = (c.shape[1], self._sizes["n_features"])
-        noise = torch.randn(shape, generator=generator, dtype=c.dtype)
+        noise = torch.randn(shape, generator=generator, dtype=c.dtype).to(c.device)
         alone = {name: value[0] for name, value in parameters.items()}
         return _call(self._flow(), alone, noise, c[0], inverse=True)
 
@@ -228,7 +230,7 @@ class MafEnsemble(FlowEnsemble):
         Affine maps in a row; the order of the features is turned round after each.
     hidden : sequence of int
         Units of the hidden layers of each map's network, with SiLU activations.
-    steps, rounds, batch_size, learning_rate, weight_decay, dtype
+    steps, rounds, batch_size, learning_rate, weight_decay, dtype, device
         See `bycatch.learn.density.NeuralDensity`.
     """
 
@@ -247,6 +249,7 @@ class MafEnsemble(FlowEnsemble):
         learning_rate: float = 3e-3,
         weight_decay: float = 0.0,
         dtype: Literal["float32", "float64"] = "float32",
+        device: str = "cpu",
     ) -> None:
         super().__init__(
             members,
@@ -258,6 +261,7 @@ class MafEnsemble(FlowEnsemble):
             learning_rate=learning_rate,
             weight_decay=weight_decay,
             dtype=dtype,
+            device=device,
         )
 
     def _build(self, **common: Any) -> zuko.flows.MAF:
@@ -276,7 +280,7 @@ class AutoregressiveSplineEnsemble(FlowEnsemble):
         Units of the hidden layers of each spline's network, with SiLU activations.
     bins : int
         Pieces of each spline.
-    steps, rounds, batch_size, learning_rate, weight_decay, dtype
+    steps, rounds, batch_size, learning_rate, weight_decay, dtype, device
         See `bycatch.learn.density.NeuralDensity`.
     """
 
@@ -296,6 +300,7 @@ class AutoregressiveSplineEnsemble(FlowEnsemble):
         learning_rate: float = 3e-3,
         weight_decay: float = 0.0,
         dtype: Literal["float32", "float64"] = "float32",
+        device: str = "cpu",
     ) -> None:
         super().__init__(
             members,
@@ -307,6 +312,7 @@ class AutoregressiveSplineEnsemble(FlowEnsemble):
             learning_rate=learning_rate,
             weight_decay=weight_decay,
             dtype=dtype,
+            device=device,
         )
         check_option("bins", bins, 2)
         self.bins = bins
@@ -326,7 +332,7 @@ class CouplingSplineEnsemble(AutoregressiveSplineEnsemble):
         of one half cannot depend on each other.
     hidden, bins
         See `AutoregressiveSplineEnsemble`.
-    steps, rounds, batch_size, learning_rate, weight_decay, dtype
+    steps, rounds, batch_size, learning_rate, weight_decay, dtype, device
         See `bycatch.learn.density.NeuralDensity`.
     """
 
@@ -345,6 +351,7 @@ class CouplingSplineEnsemble(AutoregressiveSplineEnsemble):
         learning_rate: float = 3e-3,
         weight_decay: float = 0.0,
         dtype: Literal["float32", "float64"] = "float32",
+        device: str = "cpu",
     ) -> None:
         super().__init__(
             members,
@@ -357,6 +364,7 @@ class CouplingSplineEnsemble(AutoregressiveSplineEnsemble):
             learning_rate=learning_rate,
             weight_decay=weight_decay,
             dtype=dtype,
+            device=device,
         )
 
     def _build(self, **common: Any) -> zuko.flows.MAF:

@@ -56,7 +56,7 @@ class MatchingEnsemble(NeuralDensity):
         as a polynomial of this degree, v(x, t, c) = sum_p c^p H_p h(x, t) with a trunk h that does
         not know c. Then the density may have several heads H, each blind to some rows: given the
         trunk a head's loss is convex, and a polynomial cannot make a bump where it sees no events.
-    steps, rounds, batch_size, learning_rate, weight_decay, dtype
+    steps, rounds, batch_size, learning_rate, weight_decay, dtype, device
         See `bycatch.learn.density.NeuralDensity`.
     solver : {"midpoint", "rk4", "adaptive"}
         How the differential equation is solved, in sampling and in evaluating.
@@ -85,6 +85,7 @@ class MatchingEnsemble(NeuralDensity):
         solver_steps: int = 16,
         tolerance: float = 1e-5,
         dtype: Literal["float32", "float64"] = "float32",
+        device: str = "cpu",
     ) -> None:
         super().__init__(
             members,
@@ -94,6 +95,7 @@ class MatchingEnsemble(NeuralDensity):
             learning_rate=learning_rate,
             weight_decay=weight_decay,
             dtype=dtype,
+            device=device,
         )
         if not hidden:
             message = "The option 'hidden' is empty, but the trunk needs at least one layer."
@@ -139,7 +141,7 @@ class MatchingEnsemble(NeuralDensity):
         return _Matching(self._velocity(), seeds)
 
     def _log_prob(self, parameters: Mapping[str, Tensor], z: Tensor, c: Tensor, h: int) -> Tensor:
-        head = torch.full(z.shape[:2], h)
+        head = torch.full(z.shape[:2], h, device=z.device)
         return log_prob(self._velocity(), parameters, z, c, head, self._solve())
 
     def _solve(self) -> dict[str, Any]:
@@ -149,8 +151,8 @@ class MatchingEnsemble(NeuralDensity):
         self, parameters: Mapping[str, Tensor], c: Tensor, generator: torch.Generator, h: int
     ) -> Tensor:
         shape = (1, c.shape[1], self._sizes["n_features"])
-        noise = torch.randn(shape, generator=generator, dtype=c.dtype)
-        head = torch.full(shape[:2], h)
+        noise = torch.randn(shape, generator=generator, dtype=c.dtype).to(c.device)
+        head = torch.full(shape[:2], h, device=c.device)
         velocity = self._velocity()
 
         def flow(t: float, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
@@ -172,7 +174,7 @@ def log_prob(
     def flow(t: float, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         return velocity.with_divergence(parameters, state[0], t, c, head)
 
-    start = (z, torch.zeros(z.shape[:2], dtype=z.dtype))
+    start = (z, torch.zeros(z.shape[:2], dtype=z.dtype, device=z.device))
     noise, divergence = integrate(flow, start, 1.0, 0.0, **solve)
     normal = -0.5 * (noise.square() + _LOG_2PI).sum(dim=-1)
     # The integral ran from 1 to 0, so it holds minus the integral over the path.
@@ -212,4 +214,4 @@ class _Matching:
             starts.append(torch.randn(like.shape[1:], generator=generator, dtype=like.dtype))
             within = torch.rand((n, 1), generator=generator, dtype=like.dtype)
             times.append((torch.arange(n, dtype=like.dtype)[:, None] + within) / n)
-        return torch.stack(starts), torch.stack(times)
+        return torch.stack(starts).to(like.device), torch.stack(times).to(like.device)

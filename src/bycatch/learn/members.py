@@ -40,7 +40,7 @@ def check_option(name: str, value: float, low: float, high: float = np.inf) -> N
     """
     if not low <= value <= high:
         limit = f"at least {low:g}" if np.isinf(high) else f"between {low:g} and {high:g}"
-        message = f"The classifier's option '{name}' is {value!r}, but it must be {limit}."
+        message = f"The option '{name}' is {value!r}, but it must be {limit}."
         raise ConfigError(message)
 
 

@@ -79,6 +79,8 @@ class TrainingOptions:
     one_cycle : bool
         Let the learning rate rise over the first tenth of the steps and fall to zero at the end, as
         a density needs; all members then need the same number of steps per epoch.
+    device : str
+        Where it computes; the results come back to the processor.
     """
 
     batch_size: int
@@ -88,6 +90,7 @@ class TrainingOptions:
     min_epochs: int = 1
     steps_per_epoch: int | None = None
     one_cycle: bool = False
+    device: str = "cpu"
 
 
 @dataclass
@@ -142,6 +145,8 @@ def train(
         Where a member's validation loss is not finite.
     """
     members = len(rows)
+    columns = {name: value.to(options.device) for name, value in columns.items()}
+    parameters = {name: value.to(options.device) for name, value in parameters.items()}
     current = {
         name: value.clone().requires_grad_(name in trainable) for name, value in parameters.items()
     }
@@ -164,7 +169,7 @@ def train(
             state.train_loss, state.validation_loss, state.best_epoch, strict=True
         )
     ]
-    return state.best, histories
+    return {name: value.cpu() for name, value in state.best.items()}, histories
 
 
 def _loop(
@@ -241,10 +246,11 @@ def _steps(
     """Do one step per batch; return the sum of the steps' mean losses, of shape (n_members,)."""
     drawn, weights, members = batches
     index = torch.from_numpy(np.ascontiguousarray(drawn))
-    dtype = next(iter(parameters.values())).dtype
-    weight = torch.from_numpy(np.ascontiguousarray(weights)).to(dtype)
+    like = next(iter(parameters.values()))
+    index = index.to(like.device)
+    weight = torch.from_numpy(np.ascontiguousarray(weights)).to(like)
     gathered = {name: column[index] for name, column in columns.items()}
-    total = torch.zeros(index.shape[1], dtype=torch.float64)
+    total = torch.zeros(index.shape[1], dtype=torch.float64, device=like.device)
     for step in range(len(index)):
         batch = Batch(
             {name: value[step] for name, value in gathered.items()}, weight[step], members
@@ -256,7 +262,7 @@ def _steps(
         if schedule is not None:
             schedule.step()
         total += loss.detach()
-    return total
+    return total.cpu()
 
 
 def _record(
@@ -301,7 +307,7 @@ def _validate(
     """Return the mean loss on each member's validation rows, of shape (n_members,)."""
     longest = max(len(r.validate) for r in rows)
     total = np.zeros(len(rows))
-    dtype = next(iter(parameters.values())).dtype
+    like = next(iter(parameters.values()))
     for start in range(0, longest, _VALIDATION_CHUNK):
         # Always whole chunks, padded by weight zero, so that sums do not depend on other members.
         index = np.zeros((len(rows), _VALIDATION_CHUNK), dtype=np.int64)
@@ -310,14 +316,14 @@ def _validate(
             part = r.validate[start : start + _VALIDATION_CHUNK]
             index[i, : len(part)] = part
             weight[i, : len(part)] = r.validate_weight[start : start + _VALIDATION_CHUNK]
-        chosen = torch.from_numpy(index)
+        chosen = torch.from_numpy(index).to(like.device)
         batch = Batch(
             {name: column[chosen] for name, column in columns.items()},
-            torch.from_numpy(weight).to(dtype),
+            torch.from_numpy(weight).to(like),
             tuple(members),
         )
         with torch.no_grad():
-            total += model.validation(parameters, batch).double().numpy()
+            total += model.validation(parameters, batch).double().cpu().numpy()
     counts = np.array([len(r.validate) for r in rows], dtype=np.float64)
     return np.asarray(total / counts)
 

@@ -17,6 +17,7 @@ from density_toy import (
 )
 from scipy import stats
 
+from bycatch.errors import ConfigError
 from bycatch.learn import make_density
 from bycatch.learn.ode import integrate
 from bycatch.learn.trainer import Batch
@@ -238,6 +239,43 @@ def test_the_density_follows_signed_weights(name):
     assert abs(mean - 0.5) < 0.05
     assert error < 0.4, "without the weights the mean would be zero"
     np.testing.assert_array_less(np.abs(drawn.mean(axis=0) - mean), error)
+
+
+@every_density
+def test_nothing_computes_on_another_device_than_its_inputs(name):
+    """A tensor that is made on the processor in between fails beside tensors on ``meta``."""
+    density = small(name)
+    parameters = {
+        key: value.to("meta").requires_grad_() for key, value in density._parameters.items()
+    }
+    X, c = toy(8, 5)
+    batch = batch_of(density, density.scaling_.clip(X), c, np.ones(8))
+    density.device = "meta"
+    columns = {
+        key: value.to("meta", torch.float32 if value.is_floating_point() else None)
+        for key, value in batch.columns.items()
+    }
+    batch = Batch(columns, batch.weight.to("meta", torch.float32), (0,))
+    model = density._model([3])
+    for loss in (model.loss, model.validation):
+        assert loss(parameters, batch).device.type == "meta"
+    model.loss(parameters, batch).sum().backward()
+    assert all(value.grad.device.type == "meta" for value in parameters.values())
+    z, conditions = columns["z"], columns["c"]
+    assert density._log_prob(parameters, z, conditions, 0).device.type == "meta"
+    drawn = density._sample(parameters, conditions, torch.Generator(), 0)
+    assert (drawn.device.type, tuple(drawn.shape)) == ("meta", (8, 2))
+
+
+@every_density
+def test_a_device_that_is_not_there_is_refused(name):
+    for device, sentence in (
+        ("cuda:99", r"torch sees \d+ CUDA devices: use 'cpu'"),
+        ("gpu", "must be 'cpu', 'cuda' or 'cuda:N'"),
+        ("meta", "must be 'cpu', 'cuda' or 'cuda:N'"),
+    ):
+        with pytest.raises(ConfigError, match=sentence):
+            make_density(name, 1, device=device)
 
 
 @every_density

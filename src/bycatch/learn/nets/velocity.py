@@ -157,8 +157,10 @@ class Velocity:
     @staticmethod
     def _only(weights: Mapping[str, Tensor], head: Tensor) -> Mapping[str, Tensor]:
         """Drop the heads that no row asks for where all rows ask for the same one."""
+        if weights["head_bias"].shape[1] == 1:
+            return weights
         first = int(head.flatten()[0]) if head.numel() else 0
-        if weights["head_bias"].shape[1] == 1 or not bool((head == first).all()):
+        if not bool((head == first).all()):
             return weights
         kept = dict(weights)
         kept["head_weight"] = weights["head_weight"][:, :, first : first + 1]
