@@ -265,8 +265,8 @@ def describe_plan(plan: SearchPlan) -> str:
     return (
         f"{n_windows} windows x {len(plan.methods)} methods x {len(plan.working_points)} working "
         f"points = {looks} looks; {trainings} trainings ({folds} folds x {_range(per_fold)} "
-        f"members each), {densities} background densities and {fits} spectra to fit in the data and "
-        f"{plan.toys} toys."
+        f"members each), {densities} background densities and {fits} spectra to fit in the data "
+        f"and {plan.toys} toys."
     )
 
 
