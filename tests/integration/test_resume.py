@@ -11,6 +11,11 @@ import time
 
 from make_events import make_events, write_parquet, write_search
 
+TREES = "  - {template: cwola, classifier: trees}"
+TINY = "{steps: 40, rounds: 2, hidden: [16]}"
+CATHODE = f"  - {{template: cathode, classifier: trees, density_options: {TINY}}}"
+ANODE = f"  - {{template: anode, density_options: {TINY}, window_options: {TINY}}}"
+
 
 def start(config, output, workers):
     return subprocess.Popen(
@@ -48,7 +53,7 @@ def files(folder, pattern):
 # One test, since its parts share the uninterrupted run and workers of pytest do not share fixtures.
 def test_kill_at_every_stage_and_continue(tmp_path):
     write_parquet(tmp_path / "events.parquet", make_events(n_background=4000, n_signal=100))
-    config = write_search(tmp_path)
+    config = write_search(tmp_path, (TREES, f"{TREES}\n{CATHODE}\n{ANODE}"))
     finish(start(config, tmp_path / "uninterrupted", 2))
     expected = (tmp_path / "uninterrupted/result.json").read_bytes()
     check_promises(expected)
@@ -56,6 +61,7 @@ def test_kill_at_every_stage_and_continue(tmp_path):
     folder = tmp_path / "killed"
     moments = {
         "the shared sample": "shared/*",
+        "the density": "steps/densities/*",
         "the first scores": "steps/scores/**/*",
         "the first toys": "steps/toys/*",
         "the result": "result.json",
@@ -71,7 +77,7 @@ def test_kill_at_every_stage_and_continue(tmp_path):
     assert (folder / "result.json").read_bytes() == expected
     assert (folder / "report.html").is_file()
     assert not list(folder.rglob(".tmp-*"))
-    assert sum(interrupted.values()) >= 4, interrupted
+    assert sum(interrupted.values()) >= 5, interrupted
     assert steps
     assert {path: path.stat().st_mtime_ns for path in steps} == steps  # nothing is computed twice
 
@@ -85,6 +91,9 @@ def check_promises(content):
     for key in ("method", "window", "working_point", "efficiency", "n_selected", "n_window",
                 "background", "background_error", "local_p", "local_z", "status"):  # fmt: skip
         assert all(key in look for look in result["looks"])
-    assert len(result["looks"]) == 2
+    assert [look["method"] for look in result["looks"]] == [
+        "cwola-trees", "cwola-trees", "cathode-trees", "cathode-trees", "anode", "anode",
+    ]  # fmt: skip
+    assert all(look["template"]["background"] > 0 for look in result["looks"])
     assert result["best"] in result["looks"]
     assert b"elapsed" not in content
