@@ -20,7 +20,8 @@ background, where the template's 10 and 1 % thresholds are, signal in the traini
 
 ``cwola``            window against sidebands of 12 %.
 ``cathode``          window against samples of the density of the sidebands (2700-6500 GeV),
-                     by flow matching; ``cathode-spline``: by an autoregressive spline flow.
+                     by flow matching; ``cathode-spline``: by an autoregressive spline flow;
+                     ``cathode-shared``: by one model for nine overlapping windows.
 ``anode``            density of the window over that of the sidebands (flow matching); its own
                      score, so no classifier, and fewer members, which cost a density each.
 ``cwola (half)``, ``cathode (half)``  half of the window's background (and all of the signal) as
@@ -54,6 +55,7 @@ METHODS = (
     "cwola",
     "cathode",
     "cathode-spline",
+    "cathode-shared",
     "anode",
     "cwola (half)",
     "cathode (half)",

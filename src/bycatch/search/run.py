@@ -262,10 +262,11 @@ def describe_plan(plan: SearchPlan) -> str:
     windows = [Region((i, i + 1.0), ()) for i in range(n_windows)]
     needed = plan_densities([(method, window) for window in windows for method in plan.methods])
     densities = len({task.name for task in needed.values()})
+    models = "density" if densities == 1 else "densities"
     return (
         f"{n_windows} windows x {len(plan.methods)} methods x {len(plan.working_points)} working "
         f"points = {looks} looks; {trainings} trainings ({folds} folds x {_range(per_fold)} "
-        f"members each), {densities} background densities and {fits} spectra to fit in the data "
+        f"members each), {densities} background {models} and {fits} spectra to fit in the data "
         f"and {plan.toys} toys."
     )
 
