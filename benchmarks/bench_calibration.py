@@ -135,18 +135,26 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def report(arguments: argparse.Namespace) -> None:
-    """Gather the runs that are there into one file of numbers, one of arrays and one plot."""
+    """Gather the runs that are there, each method by itself."""
+    for method in arguments.methods:
+        report_method(arguments.output, method)
+
+
+def report_method(folder: Path, method: str) -> None:
+    """Write one file of numbers, one of arrays and one plot."""
     from bycatch.report.plots.calibration import plot_calibration
 
     RESULTS.mkdir(exist_ok=True)
+    stem = RESULTS / ("calibration" if method == "cwola" else f"calibration-{method}")
     numbers: dict[str, Any] = {
         "command": "python benchmarks/bench_calibration.py run && ... report",
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
     }
     arrays: dict[str, Any] = {}
     curves = {}
-    for path in sorted(arguments.output.iterdir()):
-        if not (path / "result.json").is_file():
+    for path in sorted(folder.iterdir()):
+        owner = next((name for name in METHODS if path.name.startswith(f"{name}-")), "cwola")
+        if owner != method or not (path / "result.json").is_file():
             continue
         document = json.loads((path / "result.json").read_text())
         kept = {key: value for key, value in document.items() if key != "config"}
@@ -158,16 +166,27 @@ def report(arguments: argparse.Namespace) -> None:
                 {f"{path.name}/{key}": table[key].astype(np.float32) for key in ("r", "plain_r")}
             )
             if path.name.endswith("-fresh"):
-                curves.update(_curves(path, table["r"]))
-    (RESULTS / "calibration.json").write_text(json.dumps(numbers, indent=1) + "\n")
-    np.savez_compressed(RESULTS / "calibration.npz", **arrays)
+                curves.update(_curves(path, table["r"], METHODS[method][0].name))
+            elif not path.with_name(path.name.replace("-measure", "-fresh")).is_dir():
+                curves.update(_measured(path, table["r"]))
+    stem.with_suffix(".json").write_text(json.dumps(numbers, indent=1) + "\n")
+    np.savez_compressed(stem.with_suffix(".npz"), **arrays)
     print("\n".join(markdown(numbers)))
     figure = plot_calibration(curves)
-    figure.savefig(RESULTS / "calibration.png", dpi=150)
-    print(f"Wrote {RESULTS}/calibration.json, .npz and .png")
+    figure.savefig(stem.with_suffix(".png"), dpi=150)
+    print(f"Wrote {stem}.json, .npz and .png")
 
 
-def _curves(path: Path, r: np.ndarray) -> dict[str, np.ndarray]:
+def _measured(path: Path, r: np.ndarray) -> dict[str, np.ndarray]:
+    """Return z of a set that nothing corrects, where counts are high."""
+    mode = path.name.removesuffix("-measure")
+    return {
+        f"{mode}, {point:g}": r[np.isfinite(r[:, 0, 0, i]), 0, 0, i]
+        for i, point in enumerate(PLAN.working_points[:2])
+    }
+
+
+def _curves(path: Path, r: np.ndarray, method: str) -> dict[str, np.ndarray]:
     """Return z of a fresh set as measured and corrected, where counts are high."""
     measured = path.with_name(path.name.replace("-fresh", "-measure"))
     document = json.loads((measured / "result.json").read_text())
@@ -177,7 +196,7 @@ def _curves(path: Path, r: np.ndarray) -> dict[str, np.ndarray]:
     for i, point in enumerate(PLAN.working_points[:2]):
         z = r[np.isfinite(r[:, 0, 0, i]), 0, 0, i]
         curves[f"{mode}, {point:g}"] = z
-        curves[f"{mode}, {point:g}, corrected"] = correction.apply(z, "cwola-trees", point)
+        curves[f"{mode}, {point:g}, corrected"] = correction.apply(z, method, point)
     return curves
 
 
