@@ -32,6 +32,7 @@ from bycatch.template.base import Region
 __all__ = [
     "DensityTask",
     "density_folder",
+    "distinct",
     "fit_density",
     "plan_densities",
     "template_of",
@@ -125,6 +126,11 @@ def plan_densities(
         task = DensityTask(name, template.density, options, own, region.reach)
         found[method.name, region.window] = made.setdefault(name, task)
     return found
+
+
+def distinct(needed: Mapping[tuple[str, Window], DensityTask]) -> list[DensityTask]:
+    """Return each density that `plan_densities` found once, in their order."""
+    return list({task.name: task for task in needed.values()}.values())
 
 
 def _kind(template: InterpolatedTemplate) -> str:

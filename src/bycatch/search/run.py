@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from bycatch.errors import DataError, FitError
 from bycatch.search.assemble import Found, assemble, result_json
 from bycatch.search.closure import closure_regions
-from bycatch.search.densities import plan_densities, template_of, train_densities
+from bycatch.search.densities import distinct, plan_densities, template_of, train_densities
 from bycatch.search.fits.inclusive import with_least_order
 from bycatch.search.folds import assign_folds
 from bycatch.search.interpret import write_scores, write_selected
@@ -91,7 +91,7 @@ def run_search(
     paths = share_sample(folder, sample)
     densities = plan_densities([*tasks, *closure_tasks])
     curves = train_densities(
-        list({task.name: task for task in densities.values()}.values()),
+        distinct(densities),
         paths,
         assign_folds(len(sample), plan.folds, plan.seed),
         plan.seed,
@@ -261,7 +261,7 @@ def describe_plan(plan: SearchPlan) -> str:
     # Windows of the closure test may come on top, where the scan is too short to test itself.
     windows = [Region((i, i + 1.0), ()) for i in range(n_windows)]
     needed = plan_densities([(method, window) for window in windows for method in plan.methods])
-    densities = len({task.name for task in needed.values()})
+    densities = len(distinct(needed))
     models = "density" if densities == 1 else "densities"
     return (
         f"{n_windows} windows x {len(plan.methods)} methods x {len(plan.working_points)} working "

@@ -10,6 +10,7 @@ import pytest
 from bycatch.search import densities
 from bycatch.search.densities import (
     density_folder,
+    distinct,
     fit_density,
     plan_densities,
     template_of,
@@ -58,7 +59,7 @@ def test_one_density_serves_all_windows_and_methods():
     tasks = [(m, r) for r in REGIONS for m in (cathode(), MethodPlan("cwola", "trees"), network)]
     found = plan_densities([*tasks, *((MethodPlan("anode"), region) for region in REGIONS)])
     assert {task.name for task in found.values()} == {"matching"}
-    (task,) = {id(task): task for task in found.values()}.values()
+    (task,) = distinct(found)
     assert task.windows == tuple(region.window for region in REGIONS)
     assert task.span == SPAN
     assert {name for name, _ in found} == {"cathode-trees", "cathode-network", "anode"}
@@ -89,10 +90,7 @@ def test_template_options_reach_the_template():
 
 def test_in_half_mode_the_searched_half_is_not_learned_from():
     sample = make_sample()
-    (task,) = {
-        task.name: task
-        for task in plan_densities([(cathode(**dict(QUICK)), r) for r in REGIONS]).values()
-    }.values()
+    (task,) = distinct(plan_densities([(cathode(**dict(QUICK)), r) for r in REGIONS]))
     half = assign_folds(len(sample), "half", 4)
     noise = np.random.default_rng(9).permutation(np.flatnonzero(half.scored))
     X = sample.X.copy()
@@ -114,7 +112,7 @@ def test_trained_once_and_kept(tmp_path, monkeypatch):
     flow = cathode("maf", density="maf", density_options={**TINY, "transforms": 1})
     methods = (cathode(**dict(QUICK)), flow)
     needed = plan_densities([(method, region) for region in REGIONS for method in methods])
-    tasks = list({task.name: task for task in needed.values()}.values())
+    tasks = distinct(needed)
     folds = assign_folds(len(sample), 3, 1)
 
     def train(workers):

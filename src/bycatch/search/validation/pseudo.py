@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from bycatch.errors import DataError, FitError
 from bycatch.learn.random import child_seed, stream
-from bycatch.search.densities import fit_density, plan_densities
+from bycatch.search.densities import distinct, fit_density, plan_densities
 from bycatch.search.fits.background import SQRT_S, get_family
 from bycatch.search.fits.inclusive import with_least_order
 from bycatch.search.fits.order import choose_order, planned_orders
@@ -271,10 +271,7 @@ def _experiment(
     masks: list[NDArray[np.bool_]] = []
     folds = assign_folds(len(sample), plan.folds, seed)
     needed = plan_densities([(method, region) for region in regions for method in plan.methods])
-    trained = {
-        task.name: fit_density(sample, task, folds, seed)
-        for task in {task.name: task for task in needed.values()}.values()
-    }
+    trained = {task.name: fit_density(sample, task, folds, seed) for task in distinct(needed)}
     for i, region in enumerate(regions):
         for j, method in enumerate(plan.methods):
             task = needed.get((method.name, region.window))
