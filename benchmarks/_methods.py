@@ -28,7 +28,8 @@ from bycatch.learn.base import ClassifierEnsemble
 from bycatch.learn.random import child_seed
 from bycatch.search.folds import FoldAssignment, assign_folds
 from bycatch.search.sample import Sample
-from bycatch.search.selection import Scored, score_by_fold, select
+from bycatch.search.scored import Scored, score_by_fold
+from bycatch.search.selection import select
 from bycatch.template import TrainingSet
 
 __all__ = ["DENSITY_OF", "NINE", "density_job", "density_path", "measure", "train_density"]

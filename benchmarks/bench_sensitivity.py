@@ -45,7 +45,7 @@ from bycatch.evaluate import Roc, max_sic, roc
 from bycatch.learn.base import ClassifierEnsemble
 from bycatch.learn.random import child_seed, stream
 from bycatch.search.folds import assign_folds
-from bycatch.search.selection import score_by_fold
+from bycatch.search.scored import score_by_fold
 from bycatch.template import CwolaHunting, Region, Supervised, TrainingSet
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "lhco"

@@ -16,7 +16,8 @@ from bycatch.search.closure import closure_check, sculpting_check
 from bycatch.search.looks import fit_look
 from bycatch.search.plan import BackgroundPlan, MethodPlan
 from bycatch.search.sample import Sample
-from bycatch.search.selection import score_window, select
+from bycatch.search.scored import score_window
+from bycatch.search.selection import select
 from bycatch.search.spectra import LookKey, spectrum_of
 from bycatch.search.template_estimate import with_templates
 from bycatch.template.base import Region

@@ -11,7 +11,8 @@ import pytest
 from bycatch.learn.random import stream
 from bycatch.search.fits.inclusive import with_least_order
 from bycatch.search.plan import BackgroundPlan, DataPlan, MethodPlan, RegionPlan, SearchPlan
-from bycatch.search.selection import score_window, select
+from bycatch.search.scored import score_window
+from bycatch.search.selection import select
 from bycatch.search.significance.overlaps import build_patterns
 from bycatch.search.significance.toys import toy_block
 from bycatch.search.validation.pseudo import draw_sample, pseudo_task

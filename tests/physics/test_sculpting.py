@@ -12,7 +12,8 @@ from scipy.stats import chi2
 
 from bycatch.search.plan import MethodPlan
 from bycatch.search.sample import Sample
-from bycatch.search.selection import score_window, select
+from bycatch.search.scored import score_window
+from bycatch.search.selection import select
 from bycatch.template.base import Region
 
 REGION = Region((3300.0, 3700.0), ((2900.0, 3300.0), (3700.0, 4100.0)))

@@ -34,8 +34,9 @@ from bycatch.search.result import (
     Spectrum,
 )
 from bycatch.search.sample import Sample
+from bycatch.search.scored import Scored
 from bycatch.search.scoring import ScoringTask
-from bycatch.search.selection import Scored, Selection
+from bycatch.search.selection import Selection
 from bycatch.search.significance.global_p import (
     bonferroni,
     global_p,

@@ -13,7 +13,7 @@ from bycatch.search.looks import LOW_COUNT
 from bycatch.search.regions import Regions
 from bycatch.search.result import Check, Look
 from bycatch.search.sample import Sample
-from bycatch.search.selection import Scored
+from bycatch.search.scored import Scored
 from bycatch.search.validation.correction import Correction
 from bycatch.template.base import Region
 

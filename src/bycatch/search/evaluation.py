@@ -7,7 +7,7 @@ import numpy as np
 from bycatch.evaluate.roc import max_sic, roc
 from bycatch.search.result import Evaluation
 from bycatch.search.sample import Sample
-from bycatch.search.selection import Scored
+from bycatch.search.scored import Scored
 from bycatch.template.base import Region
 
 __all__ = ["evaluate"]

@@ -15,7 +15,7 @@ from bycatch.search.densities import DensityTask, density_folder
 from bycatch.search.plan import MethodPlan, SearchPlan
 from bycatch.search.regions import window_name
 from bycatch.search.sample import Sample
-from bycatch.search.selection import Scored, score_window
+from bycatch.search.scored import Scored, score_window
 from bycatch.tasks.executor import run_tasks
 from bycatch.tasks.progress import Progress
 from bycatch.tasks.store import RunFolder, Step

@@ -1,4 +1,4 @@
-"""Score a sample by models that have not seen it, and keep its most anomalous events.
+"""Keep the most anomalous events of a scored sample at fixed background efficiencies.
 
 The threshold of a working point is set per fold, on the fold's own template events: the fold's
 models have neither trained nor stopped early on them. Early-stopped trees give tied scores, so
@@ -10,66 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bycatch.errors import ConfigError, DataError
 from bycatch.evaluate.sizes import kish
-from bycatch.learn.base import ClassifierEnsemble, History
-from bycatch.learn.random import child_seed, stream
-from bycatch.search.densities import template_of
-from bycatch.search.folds import FoldAssignment, assign_folds
-from bycatch.search.plan import MethodPlan
+from bycatch.learn.random import stream
 from bycatch.search.sample import Sample
-from bycatch.template import SidebandDensity
-from bycatch.template.base import Region, Template, TrainingSet
+from bycatch.search.scored import Scored
+from bycatch.template.base import Region
 
-__all__ = ["Scored", "Selection", "score_by_fold", "score_window", "select"]
-
-CHUNK = 100_000
-"""Rows that are scored at once: 50 members of 100,000 float32 scores are 20 MB."""
-
-
-@dataclass(frozen=True)
-class Scored:
-    """Scores of a sample by one method in one window.
-
-    Attributes
-    ----------
-    score : ndarray of shape (n_events,)
-        Mean of p(window | x) over the members of the event's fold; NaN where an event is not
-        scored (the training half).
-    spread : ndarray of shape (n_events,)
-        Standard deviation over these members.
-    fold : ndarray of shape (n_events,)
-    template_row : ndarray of shape (n_template,)
-        Events of the sample that are the template; -1 for events that are not in it.
-    template_score, template_weight : ndarray of shape (n_template,)
-        Score by the models of the event's own fold (NaN: training half), and its weight in the
-        training.
-    template_fold : ndarray of shape (n_template,)
-    n_folds : int
-    histories : tuple of History
-        Learning curves, outer fold by outer fold.
-    """
-
-    score: NDArray[np.float32]
-    spread: NDArray[np.float32]
-    fold: NDArray[np.int8]
-    template_row: NDArray[np.int64]
-    template_score: NDArray[np.float32]
-    template_weight: NDArray[np.float64]
-    template_fold: NDArray[np.int8]
-    n_folds: int
-    histories: tuple[History, ...]
-
-    @property
-    def scored(self) -> NDArray[np.bool_]:
-        """Mark the events that have a score."""
-        return np.asarray(~np.isnan(self.score))
+__all__ = ["Selection", "select"]
 
 
 @dataclass(frozen=True)
@@ -97,158 +49,6 @@ class Selection:
     efficiency_error: NDArray[np.float64]
     thresholds: NDArray[np.float64]
     status: tuple[str, ...]
-
-
-def score_window(
-    sample: Sample,
-    region: Region,
-    method: MethodPlan,
-    folds: int | Literal["half"] | FoldAssignment,
-    members: int,
-    seed: int,
-    save_to: Path | None = None,
-    background: SidebandDensity | None = None,
-) -> Scored:
-    """Train one ensemble for all folds of a window and score every event of the sample.
-
-    Parameters
-    ----------
-    sample : Sample
-        Events outside of the window and the sidebands are scored as well: the fit needs them.
-    region : Region
-    method : MethodPlan
-    folds : int or "half" or FoldAssignment
-        A number of folds is assigned from `seed`, the same for all methods and windows.
-    members : int
-        Classifiers per fold.
-    seed : int
-        Seed of the run. The training draws from (seed, method, window) only.
-    save_to : Path, optional
-        Folder for the trained ensemble.
-    background : SidebandDensity, optional
-        For templates that interpolate a density: one that was trained beforehand, see
-        `bycatch.search.densities`.
-
-    Returns
-    -------
-    Scored
-
-    Raises
-    ------
-    DataError
-        Where the window, the template or a fold has too few events.
-    ConfigError
-        For an unknown template or classifier.
-    """
-    if not isinstance(folds, FoldAssignment):
-        folds = assign_folds(len(sample), folds, seed)
-    name = (method.name, *(repr(edge) for edge in region.window))
-    template = template_of(method, background)
-    training = template.training_set(
-        sample.mass,
-        sample.X,
-        sample.weight,
-        region,
-        label=sample.label,
-        seed=child_seed(seed, "template", *name),
-    )
-    plan = folds.masks(training, template.members or members)
-    ensemble = _ensemble(method, template, plan.scores.size)
-    ensemble.fit(
-        training.X,
-        training.y,
-        training.weight,
-        train=plan.train,
-        validate=plan.validate,
-        seed=child_seed(seed, "training", *name),
-    )
-    if save_to is not None:
-        ensemble.save(save_to)
-    return _score(sample, training, folds, plan.scores, ensemble)
-
-
-def _ensemble(method: MethodPlan, template: Template, members: int) -> ClassifierEnsemble:
-    """Return the method's untrained classifiers: those of its template, or those asked for."""
-    from bycatch.learn import make_classifier  # noqa: PLC0415 - torch and lightgbm are slow
-
-    own = template.classifier(members)
-    if own is not None:
-        return own
-    if method.classifier is None:
-        message = (
-            f"The template {method.template!r} has no score of its own: name a 'classifier' for "
-            "it, for example trees."
-        )
-        raise ConfigError(message)
-    return make_classifier(method.classifier, members, **dict(method.options))
-
-
-def _score(
-    sample: Sample,
-    training: TrainingSet,
-    folds: FoldAssignment,
-    member_scores: NDArray[np.int64],
-    ensemble: ClassifierEnsemble,
-) -> Scored:
-    score, spread = score_by_fold(ensemble, sample.X, folds.fold, member_scores)
-    template = np.flatnonzero(training.y == 0)
-    row = training.row[template]
-    fold = folds.of_rows(training)[template]
-    real = row >= 0
-    template_score = np.full(row.size, np.nan, dtype=np.float32)
-    template_score[real] = score[row[real]]
-    synthetic = template[~real]
-    if synthetic.size:
-        template_score[~real] = score_by_fold(
-            ensemble, training.X[synthetic], fold[~real], member_scores
-        )[0]
-    return Scored(
-        score=score,
-        spread=spread,
-        fold=folds.fold,
-        template_row=row,
-        template_score=template_score,
-        template_weight=training.weight[template],
-        template_fold=fold,
-        n_folds=folds.n_folds,
-        histories=tuple(ensemble.histories_),
-    )
-
-
-def score_by_fold(
-    ensemble: ClassifierEnsemble,
-    X: NDArray[np.float32],
-    fold: NDArray[np.int8],
-    member_scores: NDArray[np.int64],
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Score rows by the members of their fold.
-
-    Parameters
-    ----------
-    ensemble : ClassifierEnsemble
-    X : ndarray of shape (n_rows, n_features)
-    fold : ndarray of shape (n_rows,)
-    member_scores : ndarray of shape (n_members,)
-        The fold that each member scores, see `bycatch.learn.folds.FoldMasks`.
-
-    Returns
-    -------
-    mean, spread : ndarray of shape (n_rows,)
-        Mean and standard deviation of p(1|x) over these members; NaN where a row's fold is not
-        scored.
-    """
-    mean = np.full(fold.shape, np.nan, dtype=np.float32)
-    spread = np.full(fold.shape, np.nan, dtype=np.float32)
-    for k in np.unique(member_scores):
-        members = np.flatnonzero(member_scores == k).tolist()
-        rows = np.flatnonzero(fold == k)
-        for start in range(0, rows.size, CHUNK):
-            part = rows[start : start + CHUNK]
-            # float64 sums: equal members must give equal means, or ties would be broken by noise.
-            predicted = ensemble.predict(X[part], members).astype(np.float64)
-            mean[part] = predicted.mean(axis=0)
-            spread[part] = predicted.std(axis=0)
-    return mean, spread
 
 
 def select(

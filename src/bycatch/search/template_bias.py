@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from bycatch.search.sample import Sample
-from bycatch.search.selection import Scored, Selection
+from bycatch.search.scored import Scored
+from bycatch.search.selection import Selection
 from bycatch.template.base import Region
 
 __all__ = ["ClosurePoint", "SharedEvents", "TemplateBias", "count_windows", "measure_bias"]

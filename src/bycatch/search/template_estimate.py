@@ -22,8 +22,9 @@ from scipy.special import ndtr, xlogy
 from bycatch.search.looks import FittedLook
 from bycatch.search.result import TemplateEstimate
 from bycatch.search.sample import Sample
+from bycatch.search.scored import Scored
 from bycatch.search.scoring import ScoringTask
-from bycatch.search.selection import Scored, Selection
+from bycatch.search.selection import Selection
 from bycatch.search.template_bias import (
     ClosurePoint,
     SharedEvents,

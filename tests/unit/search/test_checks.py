@@ -11,7 +11,7 @@ from bycatch.search import checks
 from bycatch.search.regions import Regions
 from bycatch.search.result import Look
 from bycatch.search.sample import Sample
-from bycatch.search.selection import Scored
+from bycatch.search.scored import Scored
 from bycatch.search.validation.correction import Correction
 from bycatch.template.base import Region
 

@@ -19,7 +19,7 @@ from bycatch.search.densities import (
 from bycatch.search.folds import assign_folds
 from bycatch.search.plan import MethodPlan
 from bycatch.search.sample import Sample
-from bycatch.search.selection import score_window
+from bycatch.search.scored import score_window
 from bycatch.tasks import RunFolder, SilentProgress
 from bycatch.template import Region, SidebandDensity
 

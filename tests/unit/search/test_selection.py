@@ -14,7 +14,8 @@ from bycatch.learn.base import History
 from bycatch.search.folds import assign_folds
 from bycatch.search.plan import MethodPlan
 from bycatch.search.sample import Sample
-from bycatch.search.selection import Scored, score_window, select
+from bycatch.search.scored import Scored, score_window
+from bycatch.search.selection import select
 from bycatch.template.base import Region
 
 REGION = Region((4.0, 6.0), ((2.0, 4.0), (6.0, 8.0)))
@@ -114,7 +115,7 @@ def test_ties_would_otherwise_miss_the_working_point(tied):
 
 def test_scores_do_not_depend_on_how_they_are_cut_into_chunks(tied, monkeypatch):
     sample, scored = tied
-    monkeypatch.setattr("bycatch.search.selection.CHUNK", 97)
+    monkeypatch.setattr("bycatch.search.scored.CHUNK", 97)
     method = MethodPlan(
         "cwola", "trees", (("min_trees", 1), ("max_trees", 2), ("leaves", 3), ("patience", 1))
     )

@@ -7,7 +7,8 @@ import pytest
 
 from bycatch.search.folds import assign_folds
 from bycatch.search.sample import Sample
-from bycatch.search.selection import Scored, select
+from bycatch.search.scored import Scored
+from bycatch.search.selection import select
 from bycatch.search.template_bias import (
     ClosurePoint,
     SharedEvents,

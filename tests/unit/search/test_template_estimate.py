@@ -13,7 +13,8 @@ from bycatch.search.looks import FittedLook
 from bycatch.search.plan import MethodPlan
 from bycatch.search.result import Look, Spectrum
 from bycatch.search.sample import Sample
-from bycatch.search.selection import Scored, select
+from bycatch.search.scored import Scored
+from bycatch.search.selection import select
 from bycatch.search.template_bias import ClosurePoint, TemplateBias
 from bycatch.search.template_estimate import (
     WindowCounts,

@@ -28,7 +28,8 @@ from bycatch.search.fits.spurious import spurious_signal
 from bycatch.search.folds import assign_folds
 from bycatch.search.plan import BackgroundPlan, SearchPlan
 from bycatch.search.sample import Sample
-from bycatch.search.selection import score_window, select
+from bycatch.search.scored import score_window
+from bycatch.search.selection import select
 from bycatch.search.significance.local import window_bins, window_excess
 from bycatch.search.significance.overlaps import build_patterns
 from bycatch.search.significance.toys import merge_blocks, toy_block
