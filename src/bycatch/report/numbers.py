@@ -5,7 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-__all__ = ["bounds", "count", "interval", "number", "p_value", "percent", "with_error", "z_value"]
+__all__ = [
+    "bounds",
+    "count",
+    "interval",
+    "number",
+    "p_value",
+    "percent",
+    "percent_with_error",
+    "with_error",
+    "with_errors",
+    "with_total",
+    "z_value",
+]
 
 MISSING = "\N{EN DASH}"
 SIGMA = "\N{GREEK SMALL LETTER SIGMA}"
@@ -115,6 +127,46 @@ def with_error(value: float | None, error: float | None) -> str:
     text = f"{value + 0.0:.{shown}f}"
     text = text.lstrip("-") if float(text) == 0 else _signed(text)
     return f"{text}{_NBSP}±{_NBSP}{error:.{shown}f}"
+
+
+def with_errors(value: float | None, *errors: float | None) -> str:
+    """Return a value with several errors, for example ``54 ± 3 ± 11``.
+
+    All are rounded as `with_error` does it for the largest one, with one more digit where the
+    smallest would vanish otherwise.
+
+    Parameters
+    ----------
+    value : float or None
+    *errors : float or None
+        Missing ones are left out.
+    """
+    known = [error for error in errors if error is not None and _finite(error) and error > 0]
+    if value is None or not _finite(value) or not known:
+        return with_error(value, None)
+    decimals = _error_decimals(max(known))
+    if round(min(known), decimals) == 0:
+        decimals += 1
+    shown = max(decimals, 0)
+    text = _signed(f"{round(value, decimals) + 0.0:.{shown}f}")
+    for error in known:
+        text += f"{_NBSP}±{_NBSP}{round(error, decimals):.{shown}f}"
+    return text
+
+
+def with_total(value: float | None, *errors: float | None) -> str:
+    """Return a value with its errors in quadrature; missing ones are left out."""
+    known = [error for error in errors if error is not None and _finite(error)]
+    return with_error(value, math.hypot(*known) if known else None)
+
+
+def percent_with_error(fraction: float | None, error: float | None = None) -> str:
+    """Return a signed fraction with its error in per cent, for example ``+4 ± 9 %``."""
+    if fraction is None or not math.isfinite(fraction):
+        return MISSING
+    text = with_error(100 * fraction, None if error is None else 100 * error)
+    sign = "+" if text[0].isdigit() and any(c in "123456789" for c in text.split("±")[0]) else ""
+    return f"{sign}{text}{_NBSP}%"
 
 
 def bounds(low: float, high: float) -> tuple[str, str]:

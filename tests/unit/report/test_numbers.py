@@ -12,7 +12,10 @@ from bycatch.report.numbers import (
     number,
     p_value,
     percent,
+    percent_with_error,
     with_error,
+    with_errors,
+    with_total,
     z_value,
 )
 
@@ -82,6 +85,45 @@ def test_significances(z: float | None, text: str) -> None:
 )
 def test_values_with_errors(value: float | None, error: float | None, text: str) -> None:
     assert with_error(value, error).replace(NBSP, " ") == text
+
+
+@pytest.mark.parametrize(
+    ("value", "errors", "text"),
+    [
+        (54.2, (3.1, 10.6), "54 ± 3 ± 11"),
+        (612.0, (14.7, 190.0), "610 ± 10 ± 190"),
+        (6.12, (1.47, 1.31), "6.1 ± 1.5 ± 1.3"),
+        (512.3, (0.2, 22.8), "512.3 ± 0.2 ± 22.8"),  # the small one is still shown
+        (512.3, (None, 22.8), "512 ± 23"),
+        (512.3, (0.0, math.nan), "512"),
+        (-3.21, (0.3, 0.2), f"{MINUS}3.21 ± 0.30 ± 0.20"),
+        (None, (1.0, 2.0), DASH),
+    ],
+)
+def test_several_errors_are_rounded_alike(
+    value: float | None, errors: tuple[float | None, ...], text: str
+) -> None:
+    assert with_errors(value, *errors).replace(NBSP, " ") == text
+
+
+def test_errors_in_quadrature() -> None:
+    assert with_total(100.0, 3.0, 4.0).replace(NBSP, " ") == "100 ± 5"
+    assert with_total(100.0, None, 4.0).replace(NBSP, " ") == "100 ± 4"
+    assert with_total(100.0, None, None) == "100"
+
+
+@pytest.mark.parametrize(
+    ("fraction", "error", "text"),
+    [
+        (0.04, 0.09, "+4 ± 9 %"),
+        (-0.021, 0.05, f"{MINUS}2 ± 5 %"),
+        (0.001, 0.5, "0 ± 50 %"),
+        (1.2, None, "+120 %"),
+        (None, 0.1, DASH),
+    ],
+)
+def test_signed_fractions(fraction: float | None, error: float | None, text: str) -> None:
+    assert percent_with_error(fraction, error).replace(NBSP, " ") == text
 
 
 def test_other_numbers() -> None:
