@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import importlib.metadata
+import io
 import platform
 import re
 from collections.abc import Callable, Mapping
@@ -19,6 +20,7 @@ from typing import Any, Final
 import jinja2
 from markupsafe import Markup, escape
 from matplotlib.figure import Figure
+from PIL import Image
 
 from bycatch.report import numbers
 from bycatch.report.style import NARROW, WIDE, figure_bytes
@@ -26,6 +28,7 @@ from bycatch.tasks import atomic_write
 
 __all__ = ["Embedded", "embed", "environment", "publish", "render", "versions"]
 
+COLOURS: Final = 128
 PACKAGES: Final = ("bycatch", "numpy", "scipy", "torch", "lightgbm", "scikit-learn", "matplotlib")
 
 
@@ -94,9 +97,22 @@ def render(template: str, **context: Any) -> str:
     return environment().get_template(template).render(**context)
 
 
+def compact(png: bytes) -> bytes:
+    """Return a picture with at most 128 colours: a third of the size, and no difference to see."""
+    with Image.open(io.BytesIO(png)) as picture:
+        flat = Image.new("RGB", picture.size, "white")
+        flat.paste(picture, mask=picture.getchannel("A") if "A" in picture.getbands() else None)
+    few = flat.quantize(COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    # Cells of the octree are named after their middle: white would be 254.
+    few.putpalette([255 if part >= 252 else part for part in few.getpalette() or ()])
+    buffer = io.BytesIO()
+    few.save(buffer, "png")
+    return buffer.getvalue()
+
+
 def data_uri(png: bytes) -> str:
-    """Return a PNG file as a data URI."""
-    return f"data:image/png;base64,{base64.b64encode(png).decode('ascii')}"
+    """Return a PNG file, with few colours, as a data URI."""
+    return f"data:image/png;base64,{base64.b64encode(compact(png)).decode('ascii')}"
 
 
 def embed(draw: Callable[[float], Figure], name: str, alt: str, caption: str = "") -> Embedded:
