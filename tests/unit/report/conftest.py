@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,19 +12,42 @@ from scipy.stats import norm
 
 from bycatch.search.result import (
     Check,
+    DensityCurve,
     Evaluation,
     FeatureComparison,
     LearningCurve,
     Look,
     SearchResult,
     Spectrum,
+    TemplateEstimate,
 )
 from bycatch.search.significance.global_p import binomial_interval
+from bycatch.search.template_estimate import counting_z
 
 METHODS = ("cwola-trees", "cwola-network", "ideal-trees", "supervised-network")
+SIDE_BY_SIDE = ("cathode-spline-trees", "anode")
+"""Two methods whose names do not say what they are; `CONFIGURED` does."""
+CONFIGURED: dict[str, dict[str, Any]] = {
+    "cwola-trees": {"template": "cwola", "classifier": "trees", "name": None},
+    "cwola-network": {"template": "cwola", "classifier": "network", "name": None},
+    "ideal-trees": {"template": "ideal", "classifier": "trees", "name": None},
+    "supervised-network": {"template": "supervised", "classifier": "network", "name": None},
+    "cathode-spline-trees": {
+        "template": "cathode",
+        "classifier": "trees",
+        "name": "cathode-spline-trees",
+        "density": "spline",
+    },
+    "anode": {"template": "anode", "classifier": None, "name": None},
+}
 POINTS = (0.1, 0.01, 0.001)
 FEATURES = ("m_light", "delta_m", "tau21_light", "tau21_heavy")
 FAILURE = "The fit did not converge in 50 steps: widen the fit range or lower the order."
+UNKNOWN_BIAS = (
+    "The template's bias is unknown, since no window that does not overlap this one expects "
+    "selected events: scan more windows, widen 'fit_range' or loosen the working point."
+)
+YARDSTICK = "'{}' is a yardstick that uses truth, not an estimate."
 EDGES = np.arange(2700.0, 6501.0, 100.0)
 
 
@@ -85,9 +109,68 @@ def _look(
     )
 
 
-def _failed(look: Look) -> Look:
-    from dataclasses import replace
+def _estimate(look: Look, method: int, n_windows: int) -> TemplateEstimate:
+    """Return what a template says that is right on average, and off by a known bias."""
+    if look.method in CONFIGURED and CONFIGURED[look.method]["template"] in ("ideal", "supervised"):
+        return TemplateEstimate(status=YARDSTICK.format(look.method))
+    truth = 6000 * look.working_point
+    background, finite = 1.02 * truth, 0.6 * np.sqrt(truth)
+    if n_windows < 2:
+        return TemplateEstimate(background, finite, status=UNKNOWN_BIAS)
+    apart = max(1, n_windows - 3)
+    statistical = float(1.3 / np.sqrt(apart * truth))
+    spread = None if apart < 2 else 0.03
+    total = float(np.hypot(statistical, spread or 0.0))
+    bias = (0.01, -0.02, 0.03, 0.0)[method % 4]
+    systematic = background * float(np.hypot(bias, total))
+    z = float(counting_z(look.n_window, background, np.hypot(finite, systematic)))
+    return TemplateEstimate(
+        background=background,
+        background_error=finite,
+        delta_sys=bias,
+        delta_sys_error=total,
+        delta_sys_statistical=statistical,
+        delta_sys_spread=spread,
+        n_windows=apart,
+        systematic=systematic,
+        local_p=float(norm.sf(z)),
+        local_z=z,
+    )
 
+
+def _density(
+    rng: np.random.Generator, name: str, windows: Sequence[tuple[float, float]]
+) -> DensityCurve:
+    rounds = np.arange(80)
+    loss = 5.315 + 0.6 * np.exp(-rounds / 9) + 4e-5 * np.maximum(rounds - 45, 0) ** 1.3
+    loss = loss + rng.normal(0, 4e-4, rounds.size)
+    return DensityCurve(
+        name=name,
+        windows=tuple(windows),
+        train_loss=tuple((1.4 + 0.5 * np.exp(-rounds / 12)).tolist()),
+        validation_loss=tuple(loss.tolist()),
+        best=int(np.argmin(loss)),
+        n_events=48_210,
+    )
+
+
+def _with_template(look: Look, method: int, n_windows: int) -> Look:
+    return replace(look, template=_estimate(look, method, n_windows))
+
+
+def _densities(
+    rng: np.random.Generator, methods: Sequence[str], windows: Sequence[tuple[float, float]]
+) -> tuple[DensityCurve, ...]:
+    """Return a density for all windows, and for the method with splines one per window."""
+    templates = {CONFIGURED.get(name, {}).get("template") for name in methods}
+    shared = [_density(rng, "matching", windows)] if "anode" in templates else []
+    if "cathode" not in templates:
+        return tuple(shared)
+    own = [_density(rng, f"spline-{low:g}-{high:g}", [(low, high)]) for low, high in windows]
+    return (*shared, *own)
+
+
+def _failed(look: Look) -> Look:
     return replace(
         look,
         background=None,
@@ -146,7 +229,7 @@ def _curve(rng: np.random.Generator, method: str, window: tuple[float, float]) -
 
 def _evaluation(method: str, window: tuple[float, float]) -> Evaluation:
     eps_s = np.linspace(0.005, 1, 120)
-    eps_b = eps_s ** (2.2 + 0.4 * METHODS.index(method))
+    eps_b = eps_s ** (2.2 + 0.4 * (METHODS.index(method) if method in METHODS else 0))
     return Evaluation(
         method=method,
         window=window,
@@ -207,6 +290,8 @@ def build_result(
                     z += signal * eps_s / np.sqrt(6000 * point)
                 looks.append(_look(rng, method, window, point, z))
                 spectra.append(_spectrum(rng, method, window, point, signal * eps_s, weight))
+    names = list(methods)
+    looks = [_with_template(x, names.index(x.method), n_windows) for x in looks]
     looks = [_failed(x) if i < failed else x for i, x in enumerate(looks)]
     good = [x for x in looks if x.local_p is not None]
     best = max(good, key=lambda x: x.local_z or 0.0) if good else looks[0]
@@ -220,7 +305,11 @@ def build_result(
             "data": {"path": ["data/rd.parquet"], "where": "label == 0", "weight": None},
             "resonance": "mjj",
             "features": {"m_light": "minimum(j1_mass, j2_mass) / 1000"},
-            "methods": [{"template": "cwola", "classifier": "trees"}],
+            "regions": {"bins": 100.0, "fit_range": [2700.0, 6500.0], "sidebands": 0.12},
+            "methods": [CONFIGURED[name] for name in methods if name in CONFIGURED],
+            "folds": 5,
+            "members": 10,
+            "background": {"family": "dijet", "order": "auto"},
             "toys": n_toys,
             "seed": 7,
             "output": "runs/demo",
@@ -246,8 +335,46 @@ def build_result(
             f for m in methods for w in windows for p in points for f in _features(rng, m, w, p)
         ),
         "curves": tuple(_curve(rng, m, w) for m in methods for w in windows),
+        "densities": _densities(rng, methods, windows),
     }
     return SearchResult(**{**fields, **changes})
+
+
+def build_broken_result() -> SearchResult:
+    """Return two methods in three windows: template estimates, failed looks, missing numbers.
+
+    The middle window is the best one. The template of ``anode`` is off by 30 % at 10 %, expects
+    twice what the fit does at 1 %, and has no number at 0.1 %; in the first window both fits at
+    0.1 % failed.
+    """
+    result = build_result(n_windows=3, methods=SIDE_BY_SIDE, signal=0, seed=3)
+    windows = sorted({look.window for look in result.looks})
+    looks = []
+    for look in result.looks:
+        template = look.template
+        assert template is not None
+        if look.method == "anode" and look.working_point == 0.1:
+            template = replace(template, delta_sys=0.3, systematic=0.31 * 612.0)
+        if look.method == "anode" and look.working_point == 0.01:
+            template = replace(template, background=120.0, delta_sys=0.02, systematic=12.0)
+        if look.method == "anode" and look.working_point == 0.001:
+            template = TemplateEstimate(status=UNKNOWN_BIAS)
+        changed = replace(look, template=template)
+        if look.window == windows[0] and look.working_point == 0.001:
+            changed = replace(_failed(look), template=None)
+        if look.window == windows[1] and look.method == "cathode-spline-trees":
+            p = float(norm.sf(3.2))
+            better = look.working_point == 0.1
+            changed = replace(changed, local_z=3.2, local_p=p) if better else changed
+        looks.append(changed)
+    best = next(look for look in looks if look.local_z == 3.2)
+    usable = sum(look.local_p is not None for look in looks)
+    return replace(result, looks=tuple(looks), best=best, n_looks=usable)
+
+
+@pytest.fixture(scope="session")
+def broken_result() -> SearchResult:
+    return build_broken_result()
 
 
 @pytest.fixture(scope="session")
