@@ -7,18 +7,23 @@ from dataclasses import replace
 import matplotlib as mpl
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
 from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 from scipy.stats import chi2, norm
 
+from bycatch.evaluate.separation import separation
+from bycatch.report.plots.bias import plot_bias
+from bycatch.report.plots.comparison import plot_comparison
 from bycatch.report.plots.curves import plot_curves
-from bycatch.report.plots.features import plot_features, ranked
+from bycatch.report.plots.densities import plot_densities, served
+from bycatch.report.plots.features import by_chance, plot_features, ranked
 from bycatch.report.plots.pvalue_scan import global_line, log10_p, plot_pvalue_scan
 from bycatch.report.plots.roc import plot_roc
 from bycatch.report.plots.spectrum import garwood, plot_spectra, plot_spectrum, pulls
 from bycatch.report.plots.toys import plot_toys
 from bycatch.report.style import colours, figure_bytes, log_label, plain
-from bycatch.search.result import SearchResult, Spectrum
+from bycatch.search.result import FeatureComparison, Look, SearchResult, Spectrum
 
 Make = Callable[..., SearchResult]
 
@@ -147,6 +152,151 @@ def test_features_are_ranked(result: SearchResult) -> None:
     assert [f.feature in t for f, t in zip(ranked(some), titles, strict=True)] == [True] * 4
     separations = [f.separation for f in ranked(some)]
     assert separations == sorted(separations, reverse=True)
+
+
+def test_chance_separation_is_the_mean_over_samples_of_the_template() -> None:
+    rng = np.random.default_rng(8)
+    n, bins, repeats = 400, 12, 300
+    shape = rng.dirichlet(np.full(bins, 20.0))
+    edges = np.linspace(-1.0, 5.0, bins + 1)
+    width = edges[1] - edges[0]
+    found = []
+    for counts in rng.multinomial(n, shape, repeats):
+        found.append(separation(counts, shape))
+    error = np.std(found) / math.sqrt(repeats)
+    item = FeatureComparison(
+        "x", "m", (0.0, 1.0), 0.1, tuple(edges), tuple(counts / n / width), tuple(shape / width),
+        tuple(np.sqrt(counts) / n / width), 0.1,
+    )  # fmt: skip
+    chance = by_chance(item)
+    assert chance is not None
+    # to leading order in 1/n: expected counts of 10 and more leave some per cent
+    assert abs(chance - np.mean(found)) < 4 * error + 0.05 * chance
+    assert by_chance(replace(item, selected_error=(0.0,) * bins)) is None
+
+
+def _here(result: SearchResult) -> list[Look]:
+    return [look for look in result.looks if look.window == result.best.window]
+
+
+def _drawn(axes: Axes, gid: str) -> np.ndarray:
+    return np.concatenate([line.get_xdata() for line in axes.lines if line.get_gid() == gid])
+
+
+@pytest.mark.parametrize("width", [8.6, 3.9])
+def test_the_comparison_shows_the_numbers_of_both_estimates(
+    broken_result: SearchResult, width: float
+) -> None:
+    looks = _here(broken_result)
+    left, right = plot_comparison(looks, width=width).axes
+    assert _drawn(left, "z-fit") == pytest.approx([look.local_z for look in looks])
+    templates = [x.template for x in looks if x.template and x.template.local_z is not None]
+    assert _drawn(left, "z-template") == pytest.approx([x.local_z for x in templates])
+    assert [text.get_text() for text in left.texts] == ["template: no number"]
+    units = np.array([look.background for look in looks])
+    observed = np.array([look.n_window for look in looks])
+    assert _drawn(right, "observed") == pytest.approx(observed / units)
+    assert _drawn(right, "expected-fit") == pytest.approx(np.ones(len(looks)))
+    wanted = [x.background / u for x, u in zip(templates, units, strict=False)]
+    assert _drawn(right, "expected-template") == pytest.approx(wanted)
+    # bars: one of the fit, two of the template; the first look's by hand
+    bars = [line.get_segments()[0][:, 0] for line in right.collections[:3]]
+    first, template = looks[0], templates[0]
+    sizes = [
+        first.background_error / units[0],
+        math.hypot(template.background_error, template.systematic) / units[0],
+        template.background_error / units[0],
+    ]
+    assert [np.ptp(bar) / 2 for bar in bars] == pytest.approx(sizes)
+    names = [label.get_text() for label in left.get_yticklabels()]
+    assert names[0] == "cathode-spline-trees, 10\N{NO-BREAK SPACE}%"
+    figure_bytes(left.figure, "png", dpi=30)
+
+
+def test_a_comparison_survives_failed_fits_and_large_excesses(make_result: Make) -> None:
+    result = make_result(n_windows=1, failed=2, signal=900)
+    looks = list(result.looks)
+    left, right = plot_comparison(looks).axes
+    assert sum("fit: no number" in text.get_text() for text in left.texts) == 2
+    assert sum("no fit" in text.get_text() for text in right.texts) == 2
+    assert right.get_xscale() == "log"
+    low, high = right.get_xlim()
+    ratios = [look.n_window / look.background for look in looks if look.background]
+    assert max(ratios) > 2.5
+    assert low < min(ratios)
+    assert high > max(ratios)
+    assert len(plot_comparison([]).axes) == 2
+
+
+@pytest.mark.parametrize("width", [8.6, 3.9])
+def test_the_bias_is_drawn_with_inner_and_outer_errors(
+    broken_result: SearchResult, width: float
+) -> None:
+    looks = _here(broken_result)
+    (axes,) = plot_bias(looks, width=width).axes
+    bars = [c for c in axes.containers if isinstance(c, ErrorbarContainer)]
+    assert len(bars) == 4  # two methods, total and statistical
+    for method, (outer, inner) in zip(
+        ("cathode-spline-trees", "anode"), (bars[:2], bars[2:]), strict=True
+    ):
+        mine = [
+            x.template for x in looks
+            if x.method == method and x.template and x.template.delta_sys is not None
+        ]  # fmt: skip
+        middle = np.array([100 * x.delta_sys for x in mine])
+        for bar, name in ((outer, "delta_sys_error"), (inner, "delta_sys_statistical")):
+            ends = np.array([segment[:, 1] for segment in bar.lines[2][0].get_segments()])
+            error = np.array([100 * getattr(x, name) for x in mine])
+            assert ends == pytest.approx(np.stack([middle - error, middle + error], axis=1))
+    markers = [line for line in axes.lines if line.get_label() in ("cathode-spline-trees", "anode")]
+    near = np.concatenate([line.get_xdata() for line in markers])
+    points = [look.working_point for look in looks if look.template and look.template.delta_sys]
+    assert np.abs(np.log10(near / points)).max() < 0.25  # side by side, nearer to their own point
+    assert near[0] > near[3]  # methods from left to right, the axis from loose to tight
+    assert axes.get_xlim()[0] > axes.get_xlim()[1]
+
+
+def test_nothing_measured_draws_an_empty_bias(make_result: Make) -> None:
+    (axes,) = plot_bias(make_result(n_windows=1).looks).axes
+    assert not axes.containers
+
+
+@pytest.mark.parametrize("columns", [1, 2])
+def test_densities_show_held_out_surprise_and_the_kept_round(
+    broken_result: SearchResult, columns: int
+) -> None:
+    curves = broken_result.densities[:3]
+    figure = plot_densities(curves, columns=columns)
+    panels = [axes for axes in figure.axes if axes.get_visible()]
+    assert len(panels) == 3
+    for axes, curve in zip(panels, curves, strict=True):
+        assert axes.lines[0].get_ydata() == pytest.approx(curve.validation_loss)
+        kept = [line for line in axes.lines if line.get_gid() == "kept"]
+        assert kept[0].get_xdata() == [curve.best + 1]
+        assert kept[0].get_ydata() == [min(curve.validation_loss)]
+        low, high = axes.get_ylim()
+        assert low < min(curve.validation_loss) < high
+        assert served(curve) in axes.get_title(loc="left")
+    assert served(curves[0]) == "one density for 3 windows"
+    assert served(curves[1]) == "one density for 1 window"
+
+
+def test_a_density_without_a_curve_is_an_empty_panel(broken_result: SearchResult) -> None:
+    empty = replace(broken_result.densities[0], validation_loss=(), best=0)
+    (axes,) = plot_densities([empty]).axes
+    assert axes.lines[0].get_ydata().size == 0
+    short = replace(empty, validation_loss=(5.0, float("nan")), best=0)
+    figure_bytes(plot_densities([short]), "png", dpi=30)
+
+
+def test_a_ratio_of_densities_is_not_held_against_ln_2(result: SearchResult) -> None:
+    first, second = result.curves[0], replace(result.curves[1], method="ratio")
+    left, right = plot_curves([first, second], ratios=["ratio"]).axes
+    assert len(left.lines) == 4
+    assert right.lines[0].get_ydata() == pytest.approx(second.validation_loss)
+    assert not any(np.allclose(line.get_ydata(), math.log(2)) for line in right.lines)
+    assert "log p" in right.get_ylabel()
+    assert left.get_ylabel() == "cross-entropy / nat"
 
 
 def test_learning_curves_show_both_losses(result: SearchResult) -> None:

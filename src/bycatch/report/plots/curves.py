@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,12 +15,14 @@ from bycatch.search.result import LearningCurve
 __all__ = ["plot_curves"]
 
 
-def _panel(axes: Axes, curve: LearningCurve, first: bool) -> None:
+def _panel(axes: Axes, curve: LearningCurve, ratio: bool) -> None:
     train = np.asarray(curve.train_loss, dtype=float)
     validation = np.asarray(curve.validation_loss, dtype=float)
-    axes.plot(np.arange(1, train.size + 1), train, color=PALETTE[0], label="training")
+    if not ratio:  # a density's own loss has another unit than -log p
+        axes.plot(np.arange(1, train.size + 1), train, color=PALETTE[0], label="training")
     axes.plot(np.arange(1, validation.size + 1), validation, color=PALETTE[1], label="validation")
-    axes.axhline(math.log(2), color=MUTED, lw=0.8, ls=":", label="ln 2: no discrimination")
+    if not ratio:
+        axes.axhline(math.log(2), color=MUTED, lw=0.8, ls=":", label="ln 2: no discrimination")
     if curve.best:
         best = np.asarray(curve.best, dtype=float) + 1
         axes.plot(
@@ -32,18 +34,21 @@ def _panel(axes: Axes, curve: LearningCurve, first: bool) -> None:
             transform=axes.get_xaxis_transform(),
             label="kept state of a member",
         )
-    longest = max(train.size, validation.size, 2)
+    longest = max(0 if ratio else train.size, validation.size, 2)
     axes.set_xlim(1, longest)
     axes.margins(y=0.15)
     axes.set_title(plain(curve.method, 40), fontsize=9)
-    axes.set_xlabel("epoch or tree")
-    if first:
-        axes.set_ylabel("cross-entropy / nat")
+    axes.set_xlabel("round" if ratio else "epoch or tree")
+    axes.set_ylabel("\N{MINUS SIGN}log p / nat" if ratio else "cross-entropy / nat")
 
 
 @styled
 def plot_curves(
-    curves: Sequence[LearningCurve], *, columns: int = 2, width: float = WIDE
+    curves: Sequence[LearningCurve],
+    *,
+    ratios: Collection[str] = (),
+    columns: int = 2,
+    width: float = WIDE,
 ) -> Figure:
     """Draw the median training and validation loss of each method.
 
@@ -51,6 +56,9 @@ def plot_curves(
     ----------
     curves : sequence of LearningCurve
         One per method, in one window.
+    ratios : collection of str
+        Methods whose score is a ratio of densities: their validation loss is -log p of held-out
+        events, their training loss is not drawn.
     columns : int
     width : float
         In inches.
@@ -59,12 +67,15 @@ def plot_curves(
     rows = max(1, -(-len(curves) // columns))
     figure = new_figure(width, 2.5 * rows + 0.5)
     panels = figure.subplots(rows, columns, squeeze=False)
+    named = {}
     for i, axes in enumerate(panels.flat):
-        if i < len(curves):
-            _panel(axes, curves[i], i % columns == 0)
-        else:
+        if i >= len(curves):
             axes.set_visible(False)
-    handles, labels = panels[0, 0].get_legend_handles_labels()
-    if handles:
+            continue
+        _panel(axes, curves[i], curves[i].method in ratios)
+        handles, labels = axes.get_legend_handles_labels()
+        named.update(dict(zip(labels, handles, strict=True)))
+    if named:
+        handles, labels = list(named.values()), list(named)
         figure.legend(handles, labels, loc="outside upper left", ncols=4 if width > 6 else 2)
     return figure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,16 +11,35 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from bycatch.evaluate.separation import separation_floor
 from bycatch.report.numbers import number
 from bycatch.report.style import INK, MUTED, TEMPLATE, WIDE, new_figure, plain, styled
 from bycatch.search.result import FeatureComparison
 
-__all__ = ["plot_features", "ranked"]
+__all__ = ["by_chance", "plot_features", "ranked"]
 
 
 def ranked(features: Sequence[FeatureComparison]) -> list[FeatureComparison]:
     """Return the comparisons from the most to the least separating feature."""
     return sorted(features, key=lambda item: (-item.separation, item.feature))
+
+
+def by_chance(item: FeatureComparison) -> float | None:
+    """Return the separation that as many events of the template would show on average.
+
+    Parameters
+    ----------
+    item : FeatureComparison
+        The number of selected events follows from the errors: Kish's effective size of the
+        histogram. The template is taken as much larger. None where nothing was selected.
+    """
+    share = np.diff(np.asarray(item.edges, dtype=float))
+    squares = float(((np.asarray(item.selected_error, dtype=float) * share) ** 2).sum())
+    total = float((np.asarray(item.selected, dtype=float) * share).sum())
+    filled = int((np.asarray(item.template, dtype=float) > 0).sum())
+    if not (squares > 0 and total > 0 and filled > 0):
+        return None
+    return min(1.0, separation_floor(filled, total**2 / squares, math.inf))
 
 
 def _panel(axes: Axes, item: FeatureComparison, place: int) -> None:
@@ -35,9 +55,9 @@ def _panel(axes: Axes, item: FeatureComparison, place: int) -> None:
     axes.set_xlim(edges[0], edges[-1])
     highest = np.concatenate([selected + error, template, [0.0]])
     axes.set_ylim(0, 1.12 * float(np.nanmax(highest)) or 1.0)
-    axes.set_title(
-        f"{place}. {plain(item.feature, 26)}   separation {number(item.separation, 2)}", fontsize=9
-    )
+    chance = by_chance(item)
+    separation = number(item.separation, 2) + (f" ({number(chance, 1)})" if chance else "")
+    axes.set_title(f"{place}. {plain(item.feature, 24)}   separation {separation}", fontsize=9)
     axes.set_xlabel(plain(item.feature, 30), fontsize=9)
     axes.tick_params(labelsize=8)
     axes.minorticks_off()
