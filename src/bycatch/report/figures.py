@@ -9,8 +9,12 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from bycatch.report.html import Embedded, publish
+from bycatch.report.methods import recipes
 from bycatch.report.numbers import SIGMA, interval, p_value, percent, z_value
+from bycatch.report.plots.bias import plot_bias
+from bycatch.report.plots.comparison import plot_comparison
 from bycatch.report.plots.curves import plot_curves
+from bycatch.report.plots.densities import plot_densities
 from bycatch.report.plots.features import plot_features
 from bycatch.report.plots.pvalue_scan import global_line, plot_pvalue_scan
 from bycatch.report.plots.roc import plot_roc
@@ -24,6 +28,7 @@ __all__ = ["Figures"]
 PHONE = 6.0
 """Figures narrower than this (inches) are drawn for a phone."""
 MOST_PANELS = 24
+MOST_DENSITIES = 6
 
 
 def _panels(result: SearchResult) -> list[Spectrum]:
@@ -58,7 +63,8 @@ class Figures:
 
     Attributes
     ----------
-    best, inclusive, looks, scan, toys, features, curves, evaluation : Embedded or None
+    comparison, best, inclusive, looks, scan, toys, bias, features, curves, densities, \
+evaluation : Embedded or None
         None where the result holds nothing to draw.
     """
 
@@ -68,14 +74,75 @@ class Figures:
         self._name = resonance_name(result)
         data = result.config.get("data")
         self._weighted = bool(isinstance(data, dict) and data.get("weight"))
+        window = result.best.window
+        self._here = [look for look in result.looks if look.window == window]
+        self.comparison = self._comparison()
         self.best = self._best()
         self.inclusive = self._inclusive()
         self.looks = self._looks()
         self.scan = self._scan()
         self.toys = self._toys()
+        self.bias = self._bias()
         self.features = self._features()
         self.curves = self._curves()
+        self.densities = self._densities()
         self.evaluation = self._evaluation()
+
+    def _comparison(self) -> Embedded | None:
+        chosen = self._here[:MOST_PANELS]
+        if not any(look.background is not None for look in chosen):
+            return None
+        ordered = sorted(chosen, key=lambda look: [x.method for x in chosen].index(look.method))
+        return publish(
+            lambda width: plot_comparison(ordered, width=width),
+            self._folder,
+            "comparison",
+            "Local significance and expected background of every method and working point in the "
+            f"window {interval(self._result.best.window)}, from fit and template",
+            "Left (on a phone: top): local significance with the background of the fit and with "
+            "that of the template; it has no error bar, since without a signal it scatters about "
+            "zero by one. Right: what each expects in the window, in units of the fit's "
+            "background, and what was observed. Bars are standard errors; the template's thick "
+            "bar is its finite size, the thin one holds its measured bias as well.",
+        )
+
+    def _bias(self) -> Embedded | None:
+        measured = [
+            look
+            for look in self._here
+            if look.template is not None and look.template.delta_sys is not None
+        ]
+        if not measured:
+            return None
+        return publish(
+            lambda width: plot_bias(measured, width=width),
+            self._folder,
+            "template_bias",
+            "Relative bias of each method's template against the working point",
+            "Observed over expected, minus one, in signal-free windows that do not overlap "
+            f"{interval(self._result.best.window)}. Thick bars: statistical errors; thin bars: "
+            "with the spread between the windows, the error for one more window. Methods stand "
+            "side by side.",
+        )
+
+    def _densities(self) -> Embedded | None:
+        window = self._result.best.window
+        known = [curve for curve in self._result.densities if curve.validation_loss]
+        if not known:
+            return None
+        # The best look's own densities first; a density for each window of a scan is too many.
+        chosen = sorted(known, key=lambda curve: window not in curve.windows)[:MOST_DENSITIES]
+        more = len(known) - len(chosen)
+        rest = f" {more} more are in the table and in densities.json." if more else ""
+        return publish(
+            lambda width: plot_densities(chosen, columns=2 if width > PHONE else 1, width=width),
+            self._folder,
+            "densities",
+            "Surprise of held-out events under each background density, round by round",
+            "Mean \N{MINUS SIGN}log p of events that the density was not trained on; lower is "
+            "better. The dashed line marks the round whose state was kept. The axis shows "
+            f"the later rounds whole; the first ones may lie above it.{rest}",
+        )
 
     def _best(self) -> Embedded | None:
         best = self._result.best
@@ -212,22 +279,35 @@ class Figures:
             f"Events in the window {interval(first.window)} that {first.method} selects at a "
             f"background efficiency of {percent(first.working_point)}, beside the background "
             "reference of the same window; both have unit area. Separation runs from 0 (the "
-            "same) to 1 (no overlap).",
+            "same) to 1 (no overlap); in brackets what the same number of background events would "
+            "show by chance.",
         )
 
     def _curves(self) -> Embedded | None:
         curves = [x for x in self._result.curves if x.window == self._result.best.window]
         if not curves:
             return None
-        return publish(
-            lambda width: plot_curves(curves, columns=2 if width > PHONE else 1, width=width),
-            self._folder,
-            "curves",
-            "Training and validation loss of each method",
+        known = recipes(self._result.config)
+        ratios = [name for name, recipe in known.items() if recipe.own_score]
+        caption = (
             "Median over all members and folds. Green ticks mark where a member's kept state was "
             "reached. With little or no signal the best validation loss lies close to the dotted "
             "line; a training loss that falls while the validation loss rises is overtraining, "
-            "which the kept state avoids.",
+            "which the kept state avoids."
+        )
+        if any(curve.method in ratios for curve in curves):
+            caption += (
+                " A method whose score is a ratio of densities shows \N{MINUS SIGN}log p of "
+                "held-out events of the window instead."
+            )
+        return publish(
+            lambda width: plot_curves(
+                curves, ratios=ratios, columns=2 if width > PHONE else 1, width=width
+            ),
+            self._folder,
+            "curves",
+            "Training and validation loss of each method",
+            caption,
         )
 
     def _evaluation(self) -> Embedded | None:

@@ -10,11 +10,13 @@ from typing import Any
 
 import yaml
 
-from bycatch.report import html, words
+from bycatch.report import bias, comparison, design, html, trials, words
 from bycatch.report.citations import CITATIONS, bibtex
 from bycatch.report.figures import Figures
-from bycatch.report.plots.features import ranked
-from bycatch.search.result import FeatureComparison, Look, SearchResult
+from bycatch.report.plots.densities import served
+from bycatch.report.plots.features import by_chance, ranked
+from bycatch.report.truth import with_truth
+from bycatch.search.result import Check, FeatureComparison, Look, SearchResult
 from bycatch.tasks import atomic_write
 
 __all__ = ["write_report"]
@@ -35,7 +37,9 @@ def _write_json(path: Path, value: Any) -> None:
 def _write_numbers(result: SearchResult, folder: Path) -> None:
     _write_json(folder / "spectra.json", _as_json(result.spectra))
     _write_json(folder / "features.json", _as_json(result.features))
-    _write_json(folder / "curves.json", _as_json((*result.curves, *result.densities)))
+    _write_json(folder / "curves.json", _as_json(result.curves))
+    _write_json(folder / "densities.json", _as_json(result.densities))
+    _write_json(folder / "comparison.json", comparison.as_json(result))
     toys = {
         "observed": result.best.local_z,
         "maxima": list(result.toy_maxima),
@@ -58,8 +62,10 @@ def _ranking(features: Sequence[FeatureComparison], best: Look) -> dict[str, Any
     if any(item.method == best.method for item in here):
         first = [item.feature for item in ranked(here) if item.method == best.method]
         order = [*first, *(name for name in order if name not in first)]
-    table = {(item.feature, item.method): item.separation for item in here}
-    rows = [(name, [table.get((name, method)) for method in methods]) for name in order]
+    table = {(x.feature, x.method): (x.separation, by_chance(x)) for x in here}
+    rows = [
+        (name, [table.get((name, method), (None, None)) for method in methods]) for name in order
+    ]
     return {"methods": methods, "rows": rows}
 
 
@@ -107,29 +113,58 @@ _LISTS = {
 }
 
 
-def _top_events(folder: Path) -> list[dict[str, Any]]:
-    """Return the first rows of the list of selected events, if the run wrote one."""
+def _top_events(folder: Path) -> tuple[list[dict[str, Any]], int | None]:
+    """Return the first rows and the length of the list of selected events, if there is one."""
     path = folder / "selected.parquet"
     if not path.exists():
-        return []
+        return [], None
     import pyarrow.parquet as pq  # noqa: PLC0415 (only where there is a list)
 
-    rows: list[dict[str, Any]] = pq.read_table(path).slice(0, TOP_EVENTS).to_pylist()
-    return rows
+    table = pq.read_table(path)
+    rows: list[dict[str, Any]] = table.slice(0, TOP_EVENTS).to_pylist()
+    return rows, table.num_rows
 
 
 def _citations(result: SearchResult) -> list[str]:
+    keys = list(result.citations)
+    if any(x.template is not None and x.template.delta_sys is not None for x in result.looks):
+        keys.append("template-bias")
     return [
         bibtex([key]) if key in CITATIONS else f"% {key}: bycatch holds no entry for this key"
-        for key in result.citations
+        for key in dict.fromkeys(keys)
     ]
+
+
+def _checks(result: SearchResult) -> list[Check]:
+    """Return the checks: failed ones first, among these those of the best look first."""
+    best = result.best
+
+    def place(check: Check) -> tuple[bool, int]:
+        away = (check.window not in (None, best.window)) + (check.method not in (None, best.method))
+        return check.passed, 0 if check.passed else away
+
+    return sorted(result.checks, key=place)
 
 
 def _told(result: SearchResult) -> dict[str, Any]:
     """Return what the page says about the result alone."""
     best = result.best
+    biases = bias.bias_rows(result)
     return {
         "result": result,
+        "methods": comparison.compare(result),
+        "agreement": comparison.agreement(result),
+        "paid": trials.paid(result),
+        "overlap": trials.overlap(result),
+        "design": design.design(result),
+        "features_used": design.features_of(result.config),
+        "injection": design.injection(result.config),
+        "biases": biases,
+        "bias_words": bias.bias_words(biases),
+        "unmeasured": bias.unmeasured(result),
+        "densities": [(curve, served(curve)) for curve in result.densities],
+        "truths": [with_truth(item) for item in result.evaluation],
+        "checks": _checks(result),
         "best": best,
         "resonance": words.resonance_name(result),
         "answer": words.answer(result),
@@ -159,8 +194,9 @@ def write_report(
     ----------
     result : SearchResult
     folder : Path
-        Gets ``report.html``, ``figures/*.pdf`` and ``*.png``, ``spectra.json``, ``features.json``,
-        ``curves.json`` and ``toys.json``. Equal results give equal bytes.
+        Gets ``report.html``, ``figures/*.pdf`` and ``*.png``, ``comparison.json``,
+        ``spectra.json``, ``features.json``, ``curves.json``, ``densities.json`` and ``toys.json``.
+        Equal results give equal bytes.
     versions : mapping, optional
         Versions of Python and packages to print; by default those that are installed.
     command : str
@@ -181,12 +217,14 @@ def write_report(
     """
     folder = Path(folder)
     _write_numbers(result, folder)
+    listed, n_listed = _top_events(folder) if top_events is None else (list(top_events), None)
     page = html.render(
         "search.html.j2",
         **_told(result),
         figures=Figures(result, folder),
         lists=[(name, text) for name, text in _LISTS.items() if (folder / name).exists()],
-        top_events=_top_events(folder) if top_events is None else list(top_events),
+        top_events=listed,
+        n_listed=n_listed,
         versions=dict(versions) if versions is not None else html.versions(),
         command=command,
     )

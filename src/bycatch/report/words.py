@@ -8,7 +8,18 @@ from dataclasses import dataclass
 
 from scipy.special import ndtri
 
-from bycatch.report.numbers import SIGMA, count, interval, p_value, percent, z_value
+from bycatch.report.comparison import FAR, difference
+from bycatch.report.methods import recipes
+from bycatch.report.numbers import (
+    SIGMA,
+    count,
+    interval,
+    p_value,
+    percent,
+    with_error,
+    with_errors,
+    z_value,
+)
 from bycatch.search.result import Check, Look, SearchResult
 
 __all__ = [
@@ -219,9 +230,45 @@ def _remarks(looks: Sequence[Look]) -> list[Warn]:
     return found
 
 
+def _yardsticks(result: SearchResult) -> list[Warn]:
+    known = recipes(result.config)
+    names = [name for name, recipe in known.items() if recipe.yardstick]
+    if result.best.method in names:
+        text = (
+            f"{result.best.method} learned from truth labels: its look is a yardstick for studies "
+            "and no result of a search. Read the other methods, or run without it."
+        )
+        return [Warn("The best look uses truth", text)]
+    if any(look.method in names for look in result.looks):
+        text = (
+            f"The looks of {' and '.join(names)} use truth and are yardsticks for studies; the "
+            "global p-value pays for them as for all others."
+        )
+        return [Warn("Some methods use truth", text)]
+    return []
+
+
+def _estimates(result: SearchResult) -> list[Warn]:
+    """Warn where the template does not expect at the best look what the fit expects."""
+    best, gap = result.best, difference(result.best)
+    if gap is None or best.template is None or abs(gap.sigmas) <= FAR:
+        return []
+    template = best.template
+    fit = with_error(best.background, best.background_error)
+    other = with_errors(template.background, template.background_error, template.systematic)
+    text = (
+        f"The fit expects {fit} events in the window of the best look, the template {other}: they "
+        f"differ by {abs(gap.sigmas):.1f} combined standard deviations. One of them is wrong; see "
+        "the comparison of methods and the template's bias."
+    )
+    return [Warn("Fit and template disagree", text)]
+
+
 def warnings_of(result: SearchResult) -> list[Warn]:
     """Return everything that a reader must know before believing the answer."""
-    found = _failed(result)
+    found = _yardsticks(result)
+    found += _failed(result)
+    found += _estimates(result)
     found += _uncalibrated(result)
     found += _remarks(result.looks)
     if result.n_toys < FEW_TOYS:

@@ -118,3 +118,30 @@ def test_calibration_is_said_once(make_result: Make) -> None:
     check = Check("calibration", False, "Warning: not calibrated below p = 0.01.")
     found = warnings_of(replace(result, checks=(check,), calibrated_down_to=None))
     assert sum("alibrat" in item.title for item in found) == 1
+
+
+def test_a_best_look_that_uses_truth_is_no_result(make_result: Make) -> None:
+    result = make_result(methods=("cwola-trees", "ideal-trees"), n_windows=3)
+    ideal = next(look for look in result.looks if look.method == "ideal-trees")
+    cwola = next(look for look in result.looks if look.method == "cwola-trees")
+    found = warnings_of(replace(result, best=ideal))
+    assert found[0].title == "The best look uses truth"
+    assert "no result of a search" in found[0].text
+    assert warnings_of(replace(result, best=cwola))[0].title == "Some methods use truth"
+    plain = make_result(methods=("cwola-trees",), n_windows=3)
+    assert not any("truth" in item.title for item in warnings_of(plain))
+
+
+def test_estimates_that_disagree_at_the_best_look_are_a_warning(
+    broken_result: SearchResult,
+) -> None:
+    titles = [item.title for item in warnings_of(broken_result)]
+    assert "Fit and template disagree" not in titles
+    far = next(x for x in broken_result.looks if x.method == "anode" and x.working_point == 0.01)
+    (found,) = [
+        item
+        for item in warnings_of(replace(broken_result, best=far))
+        if item.title == "Fit and template disagree"
+    ]
+    assert "differ by 4.6 combined standard deviations" in found.text
+    assert "120" in found.text
