@@ -100,9 +100,9 @@ def test_any_scale_leaves_the_number_and_the_masses_alone(name, background):
     mass, X, _, label = columns()
     alone = made_by(name, mass, X, np.ones(mass.size), label, **given(name, background))
     assert np.count_nonzero(alone.y == 0) == 4 * np.count_nonzero(alone.y == 1)
-    scaled = made_by(name, mass, X, np.full(mass.size, 0.1), label, **given(name, background))
+    scaled = made_by(name, mass, X, np.full(mass.size, 0.7), label, **given(name, background))
     np.testing.assert_array_equal(scaled.X, alone.X)
-    np.testing.assert_allclose(scaled.weight, 0.1 * alone.weight, rtol=1e-12)
+    np.testing.assert_allclose(scaled.weight, 0.7 * alone.weight, rtol=1e-12)
 
 
 @every_template
@@ -324,3 +324,12 @@ def test_callbacks_reach_the_density(name):
     validate = np.tile(np.arange(made.y.size) % 5 == 0, (2, 1))
     own.fit(made.X, made.y, made.weight, train=~validate, validate=validate, seed=1)
     assert count.reports == 2 * TINY["rounds"]
+
+
+@every_density
+def test_what_a_template_says_that_it_learns(name):
+    template = tiny(name, density="spline", density_options={"bins": 4})
+    sidebands = ("spline", {"bins": 4})
+    own = (("matching", TINY),) if template.own_classifier else ()
+    assert template.learned() == (sidebands, *own)
+    assert tiny(name, density_options=None).learned()[0] == ("matching", {})

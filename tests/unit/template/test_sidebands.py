@@ -1,6 +1,5 @@
 """The density of the sidebands: what it may see, where it may be asked, disk and refusals."""
 
-import json
 import shutil
 
 import numpy as np
@@ -14,7 +13,10 @@ from window_toy import (
     barely_trained,
     inside,
     mean_at,
+    refusals,
     toy,
+    truncated,
+    with_metadata,
 )
 
 from bycatch.errors import ConfigError, DataError, InputError
@@ -261,41 +263,27 @@ def test_round_trip_on_disk(windows, tmp_path):
     assert len(density.history.validation_loss) == TINY["rounds"]
 
 
-def test_damaged_folders_are_input_errors(tmp_path):
+MISFIT = "is damaged: its metadata does not fit"
+
+
+@pytest.fixture
+def refused(tmp_path):
     barely_trained(WINDOWS).save(tmp_path / "good")
+    return refusals(SidebandDensity, tmp_path)
 
-    def refused(match, damage):
-        shutil.copytree(tmp_path / "good", tmp_path / "bad")
-        damage(tmp_path / "bad")
-        with pytest.raises(InputError, match=match):
-            SidebandDensity.load(tmp_path / "bad")
-        shutil.rmtree(tmp_path / "bad")
 
-    def changed(**metadata):
-        def damage(folder):
-            index = folder / "checkpoint.json"
-            content = json.loads(index.read_text())
-            content["metadata"].update(metadata)
-            index.write_text(json.dumps(content))
-
-        return damage
-
-    def truncated(name):
-        def damage(folder):
-            data = (folder / name).read_bytes()
-            (folder / name).write_bytes(data[:-4])
-
-        return damage
-
-    misfit = "is damaged: its metadata does not fit"
-    refused(misfit, changed(windows=3))
-    refused(misfit, changed(windows=[[1.0]]))
-    refused(misfit, changed(windows=[]))
-    refused(misfit, changed(windows=[[0.5, 2.0]]))
-    refused(misfit, changed(windows=[*WINDOWS, [2.0, 2.1]]))
-    refused(misfit, changed(span=[1.0]))
-    refused(misfit, changed(span=[0.0, 4.0]))
-    refused(misfit, changed(span="wide"))
+def test_damaged_folders_are_input_errors(refused, tmp_path):
+    for metadata in (
+        {"windows": 3},
+        {"windows": [[1.0]]},
+        {"windows": []},
+        {"windows": [[0.5, 2.0]]},
+        {"windows": [*WINDOWS, [2.0, 2.1]]},
+        {"span": [1.0]},
+        {"span": [0.0, 4.0]},
+        {"span": "wide"},
+    ):
+        refused(MISFIT, with_metadata(**metadata))
     refused("'arrays.safetensors' is not what was written", truncated("arrays.safetensors"))
     refused("'checkpoint.json' is not JSON", truncated("checkpoint.json"))
     refused("'arrays.safetensors' is not what", truncated("density/arrays.safetensors"))
@@ -304,24 +292,26 @@ def test_damaged_folders_are_input_errors(tmp_path):
     with pytest.raises(InputError, match="'matching', but 'sideband-density' is expected"):
         SidebandDensity.load(tmp_path / "good" / "density")
 
-    def other_model(folder):
-        y = np.arange(200) % 2
-        validate = np.arange(200)[None] % 5 == 0
-        trees = make_classifier("trees", 1, max_trees=10)
-        trees.fit(np.c_[y, y].astype(np.float32), y, train=~validate, validate=validate, seed=1)
-        shutil.rmtree(folder / "density")
-        trees.save(folder / "density")
 
-    refused(misfit, other_model)
+def test_another_model_in_the_folder_is_an_input_error(refused):
+    validate = np.arange(200)[None] % 5 == 0
+
+    def trees(folder):
+        y = np.arange(200) % 2
+        model = make_classifier("trees", 1, max_trees=10)
+        model.fit(np.c_[y, y].astype(np.float32), y, train=~validate, validate=validate, seed=1)
+        shutil.rmtree(folder / "density")
+        model.save(folder / "density")
+
+    refused(MISFIT, trees)
 
     def other_features(folder):
-        X = toy(200, 1)[1][:, :1]
-        validate = np.arange(200)[None] % 5 == 0
-        density = make_density("matching", **TINY)
-        density.fit(X, np.ones(200), train=~validate, validate=validate, seed=1)
-        density.save(folder / "density")
+        mass, X = toy(200, 1)
+        model = make_density("matching", **TINY)
+        model.fit(X[:, :1], np.log(mass), train=~validate, validate=validate, seed=1)
+        model.save(folder / "density")
 
-    refused(misfit, other_features)
+    refused(MISFIT, other_features)
 
 
 def test_what_cannot_be_learned_is_refused():

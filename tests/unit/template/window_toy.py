@@ -1,7 +1,12 @@
 """The toy that templates are tested on: normal features whose mean follows log m."""
 
-import numpy as np
+import json
+import shutil
 
+import numpy as np
+import pytest
+
+from bycatch.errors import InputError
 from bycatch.template import TEMPLATES, Region, SidebandDensity, get_template
 
 SPAN = (1.0, 4.0)
@@ -53,3 +58,34 @@ def tiny(name, **options):
     if TEMPLATES[name].own_classifier:
         options = {"window_options": TINY, **options}
     return get_template(name, **options)
+
+
+def refusals(model, folder):
+    """Return a function that damages a copy of ``folder / "good"`` and expects a refusal."""
+
+    def refused(match, damage):
+        shutil.copytree(folder / "good", folder / "bad")
+        damage(folder / "bad")
+        with pytest.raises(InputError, match=match):
+            model.load(folder / "bad")
+        shutil.rmtree(folder / "bad")
+
+    return refused
+
+
+def with_metadata(**changes):
+    def damage(folder):
+        index = folder / "checkpoint.json"
+        content = json.loads(index.read_text())
+        content["metadata"].update(changes)
+        index.write_text(json.dumps(content))
+
+    return damage
+
+
+def truncated(name):
+    def damage(folder):
+        data = (folder / name).read_bytes()
+        (folder / name).write_bytes(data[:-4])
+
+    return damage
