@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bycatch.learn.callbacks import Callback
+from bycatch.represent.scaling import LogitStandardise
 
 __all__ = ["ClassifierEnsemble", "DensityEnsemble", "History"]
 
@@ -92,6 +93,7 @@ class DensityEnsemble(Protocol):
 
     histories_: Sequence[History]
     callbacks: Sequence[Callback]
+    scaling_: LogitStandardise
 
     def fit(
         self,
@@ -104,6 +106,7 @@ class DensityEnsemble(Protocol):
         seed: int,
         blind: NDArray[np.bool_] | None = None,
         bounds: NDArray[np.float64] | None = None,
+        scaling: LogitStandardise | None = None,
     ) -> Self:
         """Train all members.
 
@@ -121,6 +124,10 @@ class DensityEnsemble(Protocol):
             One head per row of this array; head h does not learn from rows marked ``blind[h]``.
         bounds : ndarray of shape (2, n_features), optional
             Range of the features; the range of the rows by default.
+        scaling : LogitStandardise, optional
+            A scaling that was measured on other rows, its bounds included. By default it is
+            measured on all rows that any member uses: in folds, a member's own validation and
+            test rows among them.
         """
         ...
 

@@ -52,7 +52,8 @@ class NeuralDensity(ABC):
     equal parts the held-out likelihood is measured, and the best state is kept. Signed weights
     enter the loss as they are.
 
-    The scaling is common to all members and is measured on all rows that any member uses.
+    The scaling is common to all members. It is measured on all rows that any member uses, unless
+    `fit` is given one.
 
     Parameters
     ----------
@@ -154,6 +155,7 @@ class NeuralDensity(ABC):
         seed: int,
         blind: NDArray[np.bool_] | None = None,
         bounds: NDArray[np.float64] | None = None,
+        scaling: LogitStandardise | None = None,
     ) -> Self:
         """Train all members; see `bycatch.learn.base.DensityEnsemble.fit`.
 
@@ -176,7 +178,8 @@ class NeuralDensity(ABC):
             "n_heads": data.sees.shape[1],
         }
         used, used_weight = data.used()
-        self.scaling_ = LogitStandardise.fit(data.X[used], used_weight, bounds)
+        self.scaling_ = scaling or LogitStandardise.fit(data.X[used], used_weight, bounds)
+        self._require_inside(data.X[used])
         self._condition = Standardise.fit(data.condition[used], used_weight)
         options = TrainingOptions(
             self.batch_size,
@@ -200,6 +203,15 @@ class NeuralDensity(ABC):
             self.callbacks,
         )
         return self
+
+    def _require_inside(self, X: NDArray[np.float32]) -> None:
+        outside = int(np.count_nonzero(~self.scaling_.inside(X)))
+        if outside:
+            message = (
+                f"{outside} of {len(X)} rows lie outside of the bounds of the scaling that was "
+                "given: clip them, or let the density measure its own."
+            )
+            raise DataError(message)
 
     def _columns(self, data: DensityRows) -> dict[str, Tensor]:
         """Return what the model sees of the rows."""

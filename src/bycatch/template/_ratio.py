@@ -69,9 +69,10 @@ class DensityRatio:
     """p(x | window) / p(x | background) as an ensemble of classifiers.
 
     Each member learns the density of the window's events anew; the background's density is common
-    to all. So is the scaling of the features, which is measured on all rows of class 1 that any
-    member uses. Both densities have the same support, the bounds of the background's; an event
-    outside of it is scored at the nearest point of the support, see `outside`.
+    to all, and its scaling of the features as well, so that nothing of a member knows the rows
+    that it neither trains nor stops on. Both densities have the same support, the bounds of the
+    background's; an event outside of it is scored at the nearest point of the support, see
+    `outside`.
 
     Parameters
     ----------
@@ -162,7 +163,7 @@ class DensityRatio:
             train=np.asarray(train)[:, rows],
             validate=np.asarray(validate)[:, rows],
             seed=seed,
-            bounds=self.background.bounds,
+            scaling=self.background.scaling,
         )
         self.histories_ = self.inside.histories_
         return self

@@ -23,6 +23,7 @@ from bycatch.learn.base import DensityEnsemble, History
 from bycatch.learn.callbacks import Callback
 from bycatch.learn.checkpoint import Checkpoint, damaged_metadata, load_checkpoint, save_checkpoint
 from bycatch.learn.random import child_seed, stream
+from bycatch.represent.scaling import LogitStandardise
 from bycatch.template._common import interval, require_finite
 
 __all__ = ["SHARING", "SidebandDensity"]
@@ -170,6 +171,11 @@ class SidebandDensity:
             bounds=bounds,
         )
         return cls(unique, span, density, bounds, model)
+
+    @property
+    def scaling(self) -> LogitStandardise:
+        """Scaling of the features, with `bounds`."""
+        return self._density.scaling_
 
     def head(self, window: Window) -> int:
         """Return the position of a window.

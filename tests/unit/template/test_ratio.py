@@ -157,7 +157,7 @@ def test_only_the_windows_events_are_learned_from(background):
 
 
 def test_rows_outside_of_both_masks_are_not_learned_from(background):
-    """Not even for the scaling, as long as no member uses them."""
+    """Not even for the scaling."""
     X, _, weight = events()
     held_out = np.arange(N) // 3 % 5 == 4
     other = X.copy()
@@ -168,6 +168,20 @@ def test_rows_outside_of_both_masks_are_not_learned_from(background):
         trained(background, X=other, weight=weight_too).log_ratio(asked),
         trained(background).log_ratio(asked),
     )
+
+
+def test_rows_that_another_member_uses_are_not_learned_from(background):
+    """In folds the rows that a member scores are those that others train on."""
+    X, _, _ = events()
+    scored = np.arange(N) // 3 % 5 == 3
+    train = masks()["train"] & ~(np.array([[True], [False]]) & scored)
+    other = X.copy()
+    other[scored] = background.clip(other[scored] * 2.0)
+    asked = background.clip(toy(50, 4)[1])
+    changed = trained(background, X=other, train=train).log_ratio(asked)
+    first = trained(background, train=train).log_ratio(asked)
+    np.testing.assert_array_equal(changed[0], first[0])
+    assert not np.array_equal(changed[1], first[1])
 
 
 def test_weights_scale_and_sign(background):
