@@ -47,7 +47,7 @@ def injection(config: Mapping[str, Any]) -> str | None:
         return None
     files = ", ".join(f"`{PurePath(name).name}`" for name in _names(inject.get("path")))
     number_of = count(inject.get("count"))
-    return f"{number_of} simulated signal events ({files}) were injected into the data: a study."
+    return f"{number_of} simulated signal events ({files}) were injected into the data."
 
 
 def features_of(config: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from bycatch.report.html import Embedded, publish
 from bycatch.report.methods import recipes
-from bycatch.report.numbers import SIGMA, interval, p_value, percent, z_value
+from bycatch.report.numbers import SIGMA, count, interval, p_value, percent, z_value
 from bycatch.report.plots.bias import plot_bias
 from bycatch.report.plots.comparison import plot_comparison
 from bycatch.report.plots.curves import plot_curves
@@ -140,8 +140,9 @@ evaluation : Embedded or None
             "densities",
             "Surprise of held-out events under each background density, round by round",
             "Mean \N{MINUS SIGN}log p of events that the density was not trained on; lower is "
-            "better. The dashed line marks the round whose state was kept. The axis shows "
-            f"the later rounds whole; the first ones may lie above it.{rest}",
+            "better, and as it depends on the features' units only differences count. The dashed "
+            "line marks the round whose state was kept. The axis shows the later rounds whole; the "
+            f"first ones may lie above it.{rest}",
         )
 
     def _best(self) -> Embedded | None:
@@ -168,6 +169,8 @@ evaluation : Embedded or None
         found = [x for x in self._result.spectra if x.method == "inclusive"]
         if not found:
             return None
+        total = count(sum(found[0].counts))
+        what = f"a sum of weights of {total}" if self._weighted else f"{total} of them"
         return publish(
             lambda width: plot_spectrum(
                 found[0],
@@ -179,8 +182,8 @@ evaluation : Embedded or None
             self._folder,
             "spectrum_inclusive",
             "Spectrum of all searched events with background fit",
-            "All searched events in the fit range, before any selection, with the same kind of "
-            "fit. What appears above and not here was found by the selection.",
+            f"All searched events in the fit range ({what}), before any selection, with the same "
+            "kind of fit. What appears above and not here was found by the selection.",
         )
 
     def _looks(self) -> Embedded | None:

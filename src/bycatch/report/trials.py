@@ -67,9 +67,9 @@ def overlap(result: SearchResult) -> str | None:
         f"{value:.2g}" if value < 100 else count(value) for value in vars(effective).values()
     )
     return (
-        f"The {count(result.n_looks)} looks share events, so that they count less: the median of "
-        f"the toys' largest significances is that of about {number} independent looks (68.3 % "
-        f"interval {low} to {high})."
+        f"The {count(result.n_looks)} looks share events, and their z is not exactly normal; both "
+        f"are in the toys. The median of the toys' largest significances is that of about {number} "
+        f"independent normal looks (68.3 % interval {low} to {high})."
     )
 
 

@@ -141,13 +141,13 @@ def _estimate(look: Look, method: int, n_windows: int) -> TemplateEstimate:
 def _density(
     rng: np.random.Generator, name: str, windows: Sequence[tuple[float, float]]
 ) -> DensityCurve:
-    rounds = np.arange(80)
-    loss = 5.315 + 0.6 * np.exp(-rounds / 9) + 4e-5 * np.maximum(rounds - 45, 0) ** 1.3
+    rounds = np.arange(10)
+    loss = 5.315 + 0.06 * np.exp(-rounds / 2) + 2e-3 * np.maximum(rounds - 7, 0)
     loss = loss + rng.normal(0, 4e-4, rounds.size)
     return DensityCurve(
         name=name,
         windows=tuple(windows),
-        train_loss=tuple((1.4 + 0.5 * np.exp(-rounds / 12)).tolist()),
+        train_loss=tuple((1.4 + 0.5 * np.exp(-rounds / 2)).tolist()),
         validation_loss=tuple(loss.tolist()),
         best=int(np.argmin(loss)),
         n_events=48_210,

@@ -200,8 +200,8 @@ def test_the_bias_is_explained_and_told_for_every_working_point(broken: tuple[st
 def test_densities_say_whom_they_serve(broken: tuple[str, Path]) -> None:
     text, folder = broken
     told = _section(text, "densities")
-    assert "matching one density for 3 windows" in told
-    assert told.count("one density for 1 window") == 3
+    assert "matching one density for 3 windows, 2835\N{EN DASH}3165 to 4725" in told
+    assert told.count("one density for 1 window,") == 3
     assert "48,210" in told
     curves = json.loads((folder / "densities.json").read_text())
     assert curves[0]["name"] == "matching"
@@ -227,8 +227,20 @@ def test_both_estimates_stand_in_the_numbers_and_in_the_table_of_all_looks(
     rows = json.loads((folder / "comparison.json").read_text())
     assert len(rows) == len(broken_result.looks)
     told = _section(text, "table")
-    # 120 +- 4.6 +- 12 of the three looks of anode at 1 %
+    # 120 +- 4.6 +- 12 for each of the three looks of anode at 1 %
     assert told.count("120 ± 13") == 3
+
+
+def test_the_correction_has_a_column_where_there_is_one(
+    broken: tuple[str, Path], make_result: Make, tmp_path: Path
+) -> None:
+    assert "before corr." in _section(broken[0], "table")
+    result = make_result(**TEXT_ONLY)
+    looks = tuple(replace(look, dispersion=1.0) for look in result.looks)
+    plain = replace(result, looks=looks, best=looks[0])
+    told = _section(write_report(plain, tmp_path).read_text(), "table")
+    assert "before corr." not in told
+    assert "none is divided out" in told
 
 
 def test_what_was_done_is_told(broken: tuple[str, Path]) -> None:

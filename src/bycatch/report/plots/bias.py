@@ -16,8 +16,9 @@ from bycatch.search.result import Look
 
 __all__ = ["plot_bias"]
 
-REACH = 0.42
-"""How far the methods of one working point are spread, in units of the closest two points."""
+REACH, SPACING = 0.42, 0.12
+"""Spread of all methods of one working point and, at most, distance of two, in units of the
+distance of the closest two working points."""
 
 
 def _offsets(points: Sequence[float], number: int) -> np.ndarray:
@@ -26,7 +27,8 @@ def _offsets(points: Sequence[float], number: int) -> np.ndarray:
     step = float(np.diff(logs).min()) if logs.size > 1 else 1.0
     if number < 2:
         return np.zeros(max(number, 1))
-    return np.linspace(0.5, -0.5, number) * REACH * step  # the axis runs from loose to tight
+    width = min(REACH, SPACING * (number - 1)) * step
+    return np.linspace(0.5, -0.5, number) * width  # the axis runs from loose to tight
 
 
 @styled
