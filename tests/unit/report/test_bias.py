@@ -48,6 +48,14 @@ def test_biases_that_statistics_explain_are_not_named(make_result: Make) -> None
     assert bias_words(rows[:1]).startswith("the bias does not differ")
 
 
+def test_a_spread_between_windows_does_not_hide_a_significant_bias(make_result: Make) -> None:
+    row = bias_rows(make_result(n_windows=5, signal=0))[0]
+    estimate = replace(row.estimate, delta_sys=0.1, delta_sys_statistical=0.04, delta_sys_error=0.2)
+    assert "1 of 1 differs" in bias_words([replace(row, estimate=estimate)])
+    shy = replace(estimate, delta_sys_statistical=0.06)
+    assert "does not differ" in bias_words([replace(row, estimate=shy)])
+
+
 def test_a_bias_is_held_against_the_fit_only_where_there_is_one(
     broken_result: SearchResult,
 ) -> None:

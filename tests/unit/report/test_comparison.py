@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy.stats import norm
+from scipy.stats import binom, norm
 
 from bycatch.report.comparison import (
     agreement,
@@ -77,6 +77,12 @@ def test_one_row_per_method_with_its_best_look(broken_result: SearchResult) -> N
         assert row.truth.evaluation.window == row.look.window
         assert not row.yardstick
     assert rows[0].look == broken_result.best
+
+
+def test_the_answer_keeps_its_look_where_a_correction_reorders_them(make_result: Make) -> None:
+    result = make_result(n_windows=3, methods=("anode",), signal=60)
+    second = sorted(result.looks, key=lambda look: look.local_z or 0.0)[-2]
+    assert compare(replace(result, best=second))[0].look == second
 
 
 def test_a_method_without_any_number_stands_last(make_result: Make) -> None:
@@ -159,6 +165,17 @@ def test_independent_looks_count_as_what_they_are() -> None:
     error = 1 / (math.log(2) * math.sqrt(toys))
     assert abs(math.log(found.number / n)) < 4 * error
     assert math.log(found.high / found.low) == pytest.approx(2 * error, rel=0.25)
+
+
+def test_the_interval_covers_as_often_as_the_binomial_says() -> None:
+    n, toys, repeats = 5, 200, 500
+    z = np.random.default_rng(21).standard_normal((repeats, toys, n)).max(axis=2)
+    found = [effective_looks(row.tolist()) for row in z]
+    covered = np.mean([item is not None and item.low <= n <= item.high for item in found])
+    # 93 to 107 of 200 toys below the true median: the central 68.3 % rounded outwards
+    wanted = binom.cdf(107, toys, 0.5) - binom.cdf(92, toys, 0.5)
+    assert wanted == pytest.approx(0.71, abs=0.01)
+    assert abs(covered - wanted) < 4 * math.sqrt(wanted * (1 - wanted) / repeats)
 
 
 def test_copies_of_one_look_count_as_one() -> None:
