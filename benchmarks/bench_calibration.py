@@ -60,7 +60,10 @@ METHODS = {
         MethodPlan(
             "cathode",
             "trees",
-            template_options=(("density_options", {"steps": 2000, "batch_size": 512}),),
+            template_options=(
+                ("density", "matching"),
+                ("density_options", {"steps": 2000, "batch_size": 512}),
+            ),
         ),
     ),
 }

@@ -88,7 +88,7 @@ def method_jobs(arguments: argparse.Namespace) -> list[dict[str, Any]]:
                     if method in DENSITY_OF:
                         common["density_options"] = _options(arguments)
                     if method == "anode":
-                        common["window_options"] = _options(arguments)
+                        common["window_options"] = {"steps": arguments.anode_steps}
                     jobs += [{**common, "draw": draw} for draw in range(arguments.draws)]
     # Long ones first, so that no worker waits for the last of them.
     return sorted(jobs, key=lambda job: job["classifier"] == "trees")
@@ -122,7 +122,11 @@ def report(arguments: argparse.Namespace) -> None:
     densities = list(read_rows(arguments.output / "densities.jsonl").values())
     print(f"{cpu_model()}, Python {platform.python_version()}, {os.cpu_count()} cores")
     for sample in SIGNAL:
-        some = [row for row in rows if row["job"]["sample"] == sample]
+        some = [
+            row
+            for row in rows
+            if row["job"]["sample"] == sample and row["job"]["variant"] == "plain"
+        ]
         if some:
             print(f"\n{sample}: window with {WINDOW_BACKGROUND[sample]:,} background events\n")
             print("\n".join(summary(some)))
@@ -191,6 +195,7 @@ def main() -> int:
     parser.add_argument("--members", type=int, default=10, help="trees per fold")
     parser.add_argument("--network-members", type=int, default=4)
     parser.add_argument("--anode-members", type=int, default=1)
+    parser.add_argument("--anode-steps", type=int, default=1000, help="of the window's densities")
     parser.add_argument("--steps", type=int, help="gradient steps of a density, to try it out")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--output", type=Path, default=ROOT / "runs" / "methods")

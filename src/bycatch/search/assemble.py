@@ -56,7 +56,7 @@ GOODNESS_TOYS = 500
 FEWEST_WINDOWS = 3
 """Windows of one scan from which upcrossings are counted."""
 BULKY = ("spectra", "toy_maxima", "features", "curves", "densities")
-ALWAYS_CITED = ("asymptotics", "clopper-pearson", "look-everywhere", "bycatch")
+ALWAYS_CITED = ("template-bias", "asymptotics", "clopper-pearson", "look-everywhere", "bycatch")
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,8 @@ SCULPTED = 0.25
 SIGNIFICANT = 0.01
 FEWEST_EXPECTED = 5.0
 ENOUGH_WINDOWS = 3
+SIDE = 0.12
+"""Width of the closure windows' sidebands where none was asked for, a fraction of the mass."""
 
 
 def sculpting_check(
@@ -117,18 +119,22 @@ def _homogeneity(kept: Floats, whole: Floats, efficiency: float) -> tuple[float,
     return p, float(np.sqrt(max(variance, 0.0)))
 
 
-def closure_regions(regions: Regions, asked: float | None) -> tuple[Region, ...]:
+def closure_regions(
+    regions: Regions, asked: float | tuple[Interval, ...] | None
+) -> tuple[Region, ...]:
     """Place windows in the sidebands for the closure test.
 
     A scan tests itself, since its windows are each other's sidebands. With fewer than three
-    windows, one more is put below and one above each, of the same width; its own sidebands leave
-    out the tested window, so the test interpolates a little farther than the search does.
+    windows, one more is put below and one above each, of the same width; neither its sidebands nor
+    its density see the tested windows, so the test interpolates a little farther than the search
+    does.
 
     Parameters
     ----------
     regions : Regions
-    asked : float or None
-        Width of the training sidebands as a fraction of a window's centre, where given so.
+    asked : float or tuple of tuple of float or None
+        The plan's training sidebands. A number is their width as a fraction of a window's centre,
+        here as there; otherwise it is 0.12.
 
     Returns
     -------
@@ -137,12 +143,13 @@ def closure_regions(regions: Regions, asked: float | None) -> tuple[Region, ...]
     if len(regions.regions) >= ENOUGH_WINDOWS:
         return ()
     found = []
+    share = asked if isinstance(asked, float) else SIDE
     for region in regions.regions:
         low, high = region.window
         width = high - low
         for start in (low - width, high):
             window = (start, start + width)
-            placed = _closure_region(window, region.window, regions.fit_range, asked)
+            placed = _closure_region(window, region.window, regions, share)
             if placed is not None and not _touches(window, regions.windows):
                 found.append(placed)
     return tuple(found)
@@ -153,10 +160,11 @@ def _touches(window: Interval, others: Sequence[Interval]) -> bool:
 
 
 def _closure_region(
-    window: Interval, tested: Interval, fit_range: Interval, asked: float | None
+    window: Interval, tested: Interval, regions: Regions, share: float
 ) -> Region | None:
+    fit_range = regions.fit_range
     low, high = min(window[0], tested[0]), max(window[1], tested[1])
-    reach = (asked or 0.12) * (window[0] + window[1]) / 2
+    reach = share * (window[0] + window[1]) / 2
     below = (max(fit_range[0], (low if window[0] > tested[0] else window[0]) - reach), window[0])
     above = (window[1], min(fit_range[1], (high if window[0] < tested[0] else window[1]) + reach))
     sidebands = [part for side in (below, above) for part in _without(side, tested)]
@@ -164,7 +172,7 @@ def _closure_region(
     on_both_sides = usable and usable[0][0] < window[0] and usable[-1][1] > window[1]
     if window[0] < fit_range[0] or window[1] > fit_range[1] or not on_both_sides:
         return None
-    return Region(window, usable, fit_range)
+    return Region(window, usable, fit_range, regions.windows)
 
 
 def _without(side: Interval, tested: Interval) -> list[Interval]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ __all__ = [
     "density_folder",
     "distinct",
     "fit_density",
+    "own_density",
     "plan_densities",
     "template_of",
     "train_densities",
@@ -58,6 +59,11 @@ class DensityTask:
         Windows that it must be blind to, each by itself.
     span : tuple of float
         Range that it learns from.
+    hidden : mapping of tuple to tuple
+        Window -> further intervals whose events it is not learned from.
+    folded : bool
+        Whether it is learned in the folds of the events, one member each: what scores events must
+        not have seen them.
     """
 
     name: str
@@ -65,11 +71,15 @@ class DensityTask:
     options: Mapping[str, Any]
     windows: tuple[Window, ...]
     span: Window
+    hidden: Mapping[Window, tuple[Window, ...]] = field(default_factory=dict)
+    folded: bool = False
 
     @property
     def identity(self) -> str:
         """What the density is made from: equal identities, equal densities."""
-        return canonical_json([self.density, dict(self.options), self.windows, self.span])
+        hidden = sorted(self.hidden.items())
+        made_of = [self.density, dict(self.options), self.windows, self.span, hidden, self.folded]
+        return canonical_json(made_of)
 
 
 def template_of(method: MethodPlan, background: SidebandDensity | None = None) -> Template:
@@ -113,17 +123,24 @@ def plan_densities(
         if isinstance(template := template_of(method), InterpolatedTemplate)
     ]
     kinds = list(dict.fromkeys(_kind(template) for _, _, template in users))
-    windows = tuple(dict.fromkeys(region.window for _, region, _ in users))
+    regions = {region.window: region for _, region, _ in users}
     made: dict[str, DensityTask] = {}
     found = {}
     for method, region, template in users:
-        name = _name(template, kinds)
-        own = windows
+        name = _name(template, kinds) + ("-folds" if template.folded else "")
+        own = tuple(regions)
         if not template.shares:
             name = f"{name}-{window_name(region.window)}"
             own = (region.window,)
-        options = dict(template.density_options or {})
-        task = DensityTask(name, template.density, options, own, region.reach)
+        task = DensityTask(
+            name,
+            template.density,
+            dict(template.density_options or {}),
+            own,
+            region.reach,
+            {window: regions[window].hidden for window in own if regions[window].hidden},
+            template.folded,
+        )
         found[method.name, region.window] = made.setdefault(name, task)
     return found
 
@@ -155,7 +172,7 @@ def fit_density(
     sample : Sample
     task : DensityTask
     folds : FoldAssignment
-        In half mode only the training half is learned from.
+        In half mode only the training half is learned from, and no other folds are needed.
     seed : int
         Seed of the run; the training draws from (seed, task) only.
 
@@ -165,6 +182,7 @@ def fit_density(
         See `bycatch.template.SidebandDensity.fit`.
     """
     used = _learned_from(sample.mass, task, folds)
+    folded = task.folded and folds.mode != "half"
     return SidebandDensity.fit(
         sample.mass[used],
         sample.X[used],
@@ -174,7 +192,19 @@ def fit_density(
         density=task.density,
         options=task.options,
         seed=child_seed(seed, "density", task.identity),
+        hidden=task.hidden,
+        fold=folds.fold[used] if folded else None,
     )
+
+
+def own_density(
+    sample: Sample, method: MethodPlan, region: Region, folds: FoldAssignment, seed: int
+) -> SidebandDensity | None:
+    """Train the density that a method needs in one window; None where it needs none."""
+    needed = plan_densities([(method, region)])
+    if not needed:
+        return None
+    return fit_density(sample, distinct(needed)[0], folds, seed)
 
 
 def _learned_from(

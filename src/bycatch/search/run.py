@@ -131,8 +131,7 @@ def run_search(
 
 def _tasks(plan: SearchPlan, regions: Regions) -> tuple[list[ScoringTask], list[ScoringTask]]:
     tasks = [(method, region) for region in regions.regions for method in plan.methods]
-    width = plan.regions.sidebands if isinstance(plan.regions.sidebands, float) else None
-    extra = closure_regions(regions, width)
+    extra = closure_regions(regions, plan.regions.sidebands)
     searches = [m for m in plan.methods if not get_template(m.template).needs_truth]
     return tasks, [(method, region) for region in extra for method in searches]
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bycatch.errors import ConfigError
 from bycatch.learn.base import ClassifierEnsemble, History
 from bycatch.learn.random import child_seed
-from bycatch.search.densities import template_of
+from bycatch.search.densities import own_density, template_of
 from bycatch.search.folds import FoldAssignment, assign_folds
 from bycatch.search.plan import MethodPlan
 from bycatch.search.sample import Sample
@@ -92,7 +92,7 @@ def score_window(
         Folder for the trained ensemble.
     background : SidebandDensity, optional
         For templates that interpolate a density: one that was trained beforehand, see
-        `bycatch.search.densities`.
+        `bycatch.search.densities`. None: it is trained here.
 
     Returns
     -------
@@ -108,6 +108,8 @@ def score_window(
     if not isinstance(folds, FoldAssignment):
         folds = assign_folds(len(sample), folds, seed)
     name = (method.name, *(repr(edge) for edge in region.window))
+    if background is None:
+        background = own_density(sample, method, region, folds, seed)
     template = template_of(method, background)
     training = template.training_set(
         sample.mass,
@@ -118,7 +120,7 @@ def score_window(
         seed=child_seed(seed, "template", *name),
     )
     plan = folds.masks(training, template.members or members)
-    ensemble = _ensemble(method, template, plan.scores.size)
+    ensemble = _ensemble(method, template, plan.scores)
     ensemble.fit(
         training.X,
         training.y,
@@ -132,11 +134,13 @@ def score_window(
     return _score(sample, training, folds, plan.scores, ensemble)
 
 
-def _ensemble(method: MethodPlan, template: Template, members: int) -> ClassifierEnsemble:
+def _ensemble(
+    method: MethodPlan, template: Template, scores: NDArray[np.int64]
+) -> ClassifierEnsemble:
     """Return the method's untrained classifiers: those of its template, or those asked for."""
     from bycatch.learn import make_classifier  # noqa: PLC0415 - torch and lightgbm are slow
 
-    own = template.classifier(members)
+    own = template.classifier(scores.size, scores)
     if own is not None:
         return own
     if method.classifier is None:
@@ -145,7 +149,7 @@ def _ensemble(method: MethodPlan, template: Template, members: int) -> Classifie
             "it, for example trees."
         )
         raise ConfigError(message)
-    return make_classifier(method.classifier, members, **dict(method.options))
+    return make_classifier(method.classifier, scores.size, **dict(method.options))
 
 
 def _score(

@@ -55,6 +55,8 @@ class InterpolatedTemplate(Template):
     """
 
     learns_density: ClassVar[bool] = True
+    folded: ClassVar[bool] = False
+    """Whether the density itself scores events, so that it must be learned in folds."""
 
     def __init__(
         self,

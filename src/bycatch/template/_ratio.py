@@ -68,11 +68,12 @@ def two_masses(
 class DensityRatio:
     """p(x | window) / p(x | background) as an ensemble of classifiers.
 
-    Each member learns the density of the window's events anew; the background's density is common
-    to all, and its scaling of the features as well, so that nothing of a member knows the rows
-    that it neither trains nor stops on. Both densities have the same support, the bounds of the
-    background's; an event outside of it is scored at the nearest point of the support, see
-    `outside`.
+    Each member learns the density of the window's events anew, with the background's scaling of the
+    features, so that nothing of it knows the rows that it neither trains nor stops on. The
+    background's density is common to all members, or, where it was learned in folds, each member
+    has the one that has not seen the events it scores. Both densities have the same support, the
+    bounds of the background's; an event outside of it is scored at the nearest point of the
+    support, see `outside`.
 
     Parameters
     ----------
@@ -86,6 +87,8 @@ class DensityRatio:
         Key of `bycatch.learn.DENSITIES`, for the window.
     options : mapping, optional
         Options of that density.
+    folds : ndarray of shape (n_members,), optional
+        Member of the background that each member divides by. None: the first.
 
     Attributes
     ----------
@@ -106,6 +109,7 @@ class DensityRatio:
         mass_weights: NDArray[np.float64],
         density: str,
         options: Mapping[str, Any] | None = None,
+        folds: NDArray[np.int64] | None = None,
     ) -> None:
         from bycatch.learn import make_density  # noqa: PLC0415 - torch is slow to import
 
@@ -115,6 +119,7 @@ class DensityRatio:
         self.window = (float(window[0]), float(window[1]))
         self.masses = np.asarray(masses, dtype=np.float64)
         self.mass_weights = np.asarray(mass_weights, dtype=np.float64)
+        self.folds = np.zeros(members, dtype=np.int64) if folds is None else np.asarray(folds)
         self.callbacks: Sequence[Callback] = ()
         self.histories_: Sequence[History] = ()
         self.inside: DensityEnsemble = make_density(density, members, **dict(options or {}))
@@ -191,8 +196,12 @@ class DensityRatio:
             Where a ratio is not a number.
         """
         inner = self._inner(X)
-        below = self.background.marginal(self.window, inner, self.masses, self.mass_weights)
-        ratio = self.inside.log_prob(inner, None, members) - below
+        ratio = self.inside.log_prob(inner, None, members)
+        chosen = self.folds if members is None else self.folds[list(members)]
+        for fold in np.unique(chosen):
+            ratio[chosen == fold] -= self.background.marginal(
+                self.window, inner, self.masses, self.mass_weights, int(fold)
+            )
         bad = int((~np.isfinite(ratio)).any(axis=0).sum())
         if bad:
             message = (
@@ -224,7 +233,7 @@ class DensityRatio:
         folder = Path(folder)
         self.background.save(folder / "background")
         self.inside.save(folder / "window")
-        arrays = {"masses": self.masses, "mass_weights": self.mass_weights}
+        arrays = {"masses": self.masses, "mass_weights": self.mass_weights, "folds": self.folds}
         save_checkpoint(folder, Checkpoint(_KIND, {"window": list(self.window)}, arrays))
 
     @classmethod
@@ -248,14 +257,19 @@ class DensityRatio:
             ratio.window = (float(low), float(high))
             ratio.masses = checkpoint.arrays["masses"]
             ratio.mass_weights = checkpoint.arrays["mass_weights"]
+            ratio.folds = checkpoint.arrays["folds"]
             if ratio.window not in background.windows:
                 message = f"the background does not cover {interval(ratio.window)}"
                 raise ValueError(message)
+            if ratio.folds.shape != (len(inside.histories_),):
+                message = f"{ratio.folds.size} folds for {len(inside.histories_)} members"
+                raise ValueError(message)
             try:
                 inside.log_prob(background.bounds)
-                background.marginal(
-                    ratio.window, background.bounds, ratio.masses, ratio.mass_weights
-                )
+                for fold in np.unique(ratio.folds):
+                    background.marginal(
+                        ratio.window, background.bounds, ratio.masses, ratio.mass_weights, int(fold)
+                    )
             except DataError as error:
                 raise ValueError(error) from error
         ratio.background, ratio.callbacks, ratio.inside = background, (), inside

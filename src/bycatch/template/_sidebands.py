@@ -58,7 +58,7 @@ class SidebandDensity:
     bounds : ndarray of shape (2, n_features)
         Lowest and highest value of each feature in the span, in the features' units.
     density : DensityEnsemble
-        One member, with one head per window.
+        One member, or one for each fold of the events, with one head per window.
     """
 
     def __init__(
@@ -80,8 +80,13 @@ class SidebandDensity:
         return f"SidebandDensity({self.density_name}, span {interval(self.span)}, {windows})"
 
     @property
+    def members(self) -> int:
+        """Number of members: 1, or the number of folds."""
+        return len(self._density.histories_)
+
+    @property
     def history(self) -> History:
-        """Learning curve; losses in nats."""
+        """Learning curve of the first member; losses in nats."""
         return self._density.histories_[0]
 
     @classmethod
@@ -97,6 +102,8 @@ class SidebandDensity:
         options: Mapping[str, Any] | None = None,
         seed: int = 0,
         callbacks: Sequence[Callback] = (),
+        hidden: Mapping[Window, Sequence[Window]] | None = None,
+        fold: NDArray[np.integer] | None = None,
     ) -> SidebandDensity:
         """Learn the density of the events in `span`, for each window from those outside of it.
 
@@ -121,6 +128,11 @@ class SidebandDensity:
         seed : int
         callbacks : sequence of Callback
             Progress or logging.
+        hidden : mapping, optional
+            Window -> further intervals whose events it is not learned from.
+        fold : ndarray of shape (n_events,), optional
+            Fold of each event, from 0: one member per fold, which learns from the events of the
+            others alone, so that it can evaluate its own. None: one member.
 
         Returns
         -------
@@ -143,29 +155,33 @@ class SidebandDensity:
         require_finite(mass, X, weight)
         use = (mass >= span[0]) & (mass < span[1])
         mass, X, weight = mass[use], np.asarray(X[use], dtype=np.float32), weight[use]
-        inside = np.stack([(mass >= low) & (mass < high) for low, high in unique])
+        inside = np.stack([_within(mass, (w, *(hidden or {}).get(w, ()))) for w in unique])
         for window, within in zip(unique, inside, strict=True):
             _require_sides(mass[~within], window, span)
+        fold = np.full(mass.size, -1) if fold is None else np.asarray(fold)[use]
         bounds = np.stack([X.min(axis=0), X.max(axis=0)]).astype(np.float64)
         blind = None
         if len(unique) > 1:
             blind = inside
         else:
-            mass, X, weight = mass[~inside[0]], X[~inside[0]], weight[~inside[0]]
+            seen = ~inside[0]
+            mass, X, weight, fold = mass[seen], X[seen], weight[seen], fold[seen]
         chosen = dict(options or {})
         if density in SHARING:
             chosen.setdefault("degree", POLYNOMIAL)
-        validate = np.zeros((1, mass.size), dtype=bool)
+        validate = np.zeros(mass.size, dtype=bool)
         order = stream(seed, "sidebands", "validation").permutation(mass.size)
-        validate[0, order[: round(VALIDATION_SHARE * mass.size)]] = True
-        model = make_density(density, 1, **chosen)
+        validate[order[: round(VALIDATION_SHARE * mass.size)]] = True
+        # A fold of -1 is nobody's: without folds the one member learns from all.
+        others = fold != np.arange(max(int(fold.max()) + 1, 1))[:, None]
+        model = make_density(density, len(others), **chosen)
         model.callbacks = tuple(callbacks)
         model.fit(
             X,
             np.log(mass),
             weight,
-            train=~validate,
-            validate=validate,
+            train=others & ~validate,
+            validate=others & validate,
             seed=child_seed(seed, "sidebands"),
             blind=blind,
             bounds=bounds,
@@ -203,6 +219,8 @@ class SidebandDensity:
     def sample(self, window: Window, mass: NDArray[np.float64], seed: int) -> NDArray[np.float32]:
         """Draw one background event at each mass, by the model that is blind to `window`.
 
+        Members take turns.
+
         Parameters
         ----------
         window : (float, float)
@@ -214,10 +232,22 @@ class SidebandDensity:
         -------
         ndarray of shape (n, n_features)
         """
-        return self._density.sample(self._condition(mass), seed, head=self.head(window))
+        condition, head = self._condition(mass), self.head(window)
+        if self.members == 1:
+            return self._density.sample(condition, seed, head=head)
+        drawn = np.empty((condition.size, self.bounds.shape[1]), dtype=np.float32)
+        for member in range(self.members):
+            turn = slice(member, None, self.members)
+            own = child_seed(seed, "member", member)
+            drawn[turn] = self._density.sample(condition[turn], own, member, head)
+        return drawn
 
     def log_prob(
-        self, window: Window, X: NDArray[np.floating], mass: NDArray[np.float64]
+        self,
+        window: Window,
+        X: NDArray[np.floating],
+        mass: NDArray[np.float64],
+        member: int = 0,
     ) -> NDArray[np.float64]:
         """Return log p(x | m) of events, by the model that is blind to `window`.
 
@@ -227,6 +257,7 @@ class SidebandDensity:
         X : ndarray of shape (n, n_features)
         mass : ndarray of shape (n,)
             Inside of the span.
+        member : int
 
         Returns
         -------
@@ -234,7 +265,7 @@ class SidebandDensity:
             In nats per unit of the features; -inf outside of the support.
         """
         head = self.head(window)
-        return np.asarray(self._density.log_prob(X, self._condition(mass), head=head)[0])
+        return np.asarray(self._density.log_prob(X, self._condition(mass), [member], head)[0])
 
     def marginal(
         self,
@@ -242,6 +273,7 @@ class SidebandDensity:
         X: NDArray[np.floating],
         masses: NDArray[np.float64],
         weights: NDArray[np.float64],
+        member: int = 0,
     ) -> NDArray[np.float64]:
         """Return log sum_j w_j p(x | m_j) / sum_j w_j.
 
@@ -251,13 +283,14 @@ class SidebandDensity:
         X : ndarray of shape (n, n_features)
         masses, weights : ndarray of shape (n_masses,)
             Nodes and their weights, not negative.
+        member : int
 
         Returns
         -------
         ndarray of shape (n,)
             In nats per unit of the features.
         """
-        each = np.stack([self.log_prob(window, X, np.full(len(X), m)) for m in masses])
+        each = np.stack([self.log_prob(window, X, np.full(len(X), m), member) for m in masses])
         share = np.asarray(weights, dtype=np.float64) / np.sum(weights)
         return np.asarray(logsumexp(each, axis=0, b=share[:, None]))
 
@@ -342,6 +375,10 @@ def cannot_share(density: str) -> str:
         "of its networks, so that no part of it is blind to a window. Use 'density: "
         f"{SHARING[0]}', or 'shared: false' for one training per window."
     )
+
+
+def _within(mass: NDArray[np.float64], intervals: Sequence[Window]) -> NDArray[np.bool_]:
+    return np.asarray(np.any([(mass >= low) & (mass < high) for low, high in intervals], axis=0))
 
 
 def _require_sides(outside: NDArray[np.float64], window: Window, span: Window) -> None:

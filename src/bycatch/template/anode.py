@@ -79,6 +79,7 @@ class Anode(InterpolatedTemplate):
     name: ClassVar[str] = "anode"
     citation: ClassVar[str] = "anode"
     own_classifier: ClassVar[bool] = True
+    folded: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -125,8 +126,17 @@ class Anode(InterpolatedTemplate):
         self._last = self.background_, region.window, nodes
         return made
 
-    def classifier(self, members: int) -> ClassifierEnsemble:
+    def classifier(
+        self, members: int, folds: NDArray[np.int64] | None = None
+    ) -> ClassifierEnsemble:
         """Return the untrained ratio for the last training set that was made.
+
+        Parameters
+        ----------
+        members : int
+        folds : ndarray of shape (n_members,), optional
+            The fold that each member scores: where the background was learned in folds, the member
+            divides by the density that has not seen it.
 
         Raises
         ------
@@ -138,7 +148,13 @@ class Anode(InterpolatedTemplate):
             raise DataError(message)
         background, window, nodes = self._last
         ratio = DensityRatio(
-            members, background, window, *nodes, self.window_density, self.window_options
+            members,
+            background,
+            window,
+            *nodes,
+            self.window_density,
+            self.window_options,
+            folds if background.members > 1 else None,
         )
         ratio.callbacks = self.callbacks
         return ratio

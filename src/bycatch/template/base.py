@@ -34,11 +34,15 @@ class Region:
     span : tuple of float or None
         Range from which a learned density may take events, all of it outside of the window: the
         fit range of a search. None: from the lowest to the highest edge of window and sidebands.
+    hidden : tuple of tuple of float
+        Further intervals whose events a learned density must not see: the tested windows, where
+        this window is there to test the template and a signal in them would disturb the test.
     """
 
     window: tuple[float, float]
     sidebands: tuple[tuple[float, float], ...]
     span: tuple[float, float] | None = None
+    hidden: tuple[tuple[float, float], ...] = ()
 
     @property
     def reach(self) -> tuple[float, float]:
@@ -131,13 +135,19 @@ class Template(ABC):
             needed and absent.
         """
 
-    def classifier(self, members: int) -> ClassifierEnsemble | None:  # noqa: ARG002
+    def classifier(
+        self,
+        members: int,  # noqa: ARG002
+        folds: NDArray[np.int64] | None = None,  # noqa: ARG002
+    ) -> ClassifierEnsemble | None:
         """Return the method's own score, untrained, for the last training set that was made.
 
         Parameters
         ----------
         members : int
             Number of independent trainings.
+        folds : ndarray of shape (n_members,), optional
+            The fold that each member scores.
 
         Returns
         -------

@@ -13,7 +13,7 @@ def test_a_scan_over_the_signal_with_two_methods():
     windows = scan_windows(plan.regions.windows)
     assert len(windows) >= 5
     assert any(low < 3500 < high for low, high in windows)
-    assert [method.name for method in plan.methods] == ["cwola-trees", "cwola-network"]
+    assert [method.name for method in plan.methods] == ["cwola-trees", "cathode-trees"]
     assert plan.data.inject is not None
     assert demo_search().output == Path("runs/demo")
 

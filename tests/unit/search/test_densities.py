@@ -22,6 +22,7 @@ from bycatch.search.sample import Sample
 from bycatch.search.scored import score_window
 from bycatch.tasks import RunFolder, SilentProgress
 from bycatch.template import Region, SidebandDensity
+from bycatch.template._ratio import DensityRatio
 
 SPAN = (1.0, 7.0)
 REGIONS = [
@@ -33,6 +34,7 @@ TREES = (("max_trees", 12),)
 
 
 def cathode(name=None, **options):
+    options = {"density": "matching", **options}
     return MethodPlan("cathode", "trees", TREES, tuple(sorted(options.items())), name)
 
 
@@ -55,13 +57,15 @@ def write(sample, folder):
 
 
 def test_one_density_serves_all_windows_and_methods():
-    network = MethodPlan("cathode", "network")
+    network = MethodPlan("cathode", "network", (), (("density", "matching"),))
     tasks = [(m, r) for r in REGIONS for m in (cathode(), MethodPlan("cwola", "trees"), network)]
     found = plan_densities([*tasks, *((MethodPlan("anode"), region) for region in REGIONS)])
-    assert {task.name for task in found.values()} == {"matching"}
-    (task,) = distinct(found)
-    assert task.windows == tuple(region.window for region in REGIONS)
+    task, folded = distinct(found)
+    assert (task.name, folded.name) == ("matching", "matching-folds")
+    assert task.windows == folded.windows == tuple(region.window for region in REGIONS)
     assert task.span == SPAN
+    assert (task.folded, folded.folded) == (False, True)
+    assert found["anode", REGIONS[0].window] is folded
     assert {name for name, _ in found} == {"cathode-trees", "cathode-network", "anode"}
 
 
@@ -70,6 +74,40 @@ def test_a_density_that_cannot_share_is_trained_for_each_window():
     assert sorted(found.values()) == ["maf-2-3", "maf-3-4", "maf-4.5-5.5"]
     alone = names(cathode(shared=False))
     assert sorted(alone.values()) == ["matching-2-3", "matching-3-4", "matching-4.5-5.5"]
+
+
+def test_windows_of_the_closure_test_hide_the_tested_ones():
+    tested = REGIONS[1]
+    apart = Region((5.0, 6.0), ((4.0, 5.0), (6.0, 7.0)), SPAN, (tested.window,))
+    (task,) = distinct(plan_densities([(cathode(), tested), (cathode(), apart)]))
+    assert task.hidden == {apart.window: (tested.window,)}
+    alone = distinct(plan_densities([(cathode(shared=False), r) for r in (tested, apart)]))
+    assert [dict(task.hidden) for task in alone] == [{}, {apart.window: (tested.window,)}]
+
+
+@pytest.mark.parametrize("mode", [3, "half"])
+def test_no_event_is_scored_by_a_density_that_learned_from_it(monkeypatch, mode):
+    sample = make_sample()
+    method = MethodPlan("anode", None, (), (("density_options", TINY), ("window_options", TINY)))
+    pairs = []
+    original = DensityRatio.predict
+
+    def spy(ratio, X, members=None):
+        pairs.append((ratio.background.members, ratio.folds[members].tolist(), X))
+        return original(ratio, X, members)
+
+    monkeypatch.setattr(DensityRatio, "predict", spy)
+    scored = score_window(sample, REGIONS[0], method, mode, 1, 7)
+    for members, folds, X in pairs:
+        # Rows of the sample are recognised by their features.
+        rows = np.flatnonzero((sample.X[:, None, 0] == X[None, :, 0]).any(axis=1))
+        if mode == 3:
+            assert members == 3
+            assert set(scored.fold[rows].tolist()) <= set(folds)
+        else:
+            assert (members, folds) == (1, [0])
+            assert (scored.fold[rows] == 1).all()
+    assert np.isfinite(scored.score[scored.scored]).all()
 
 
 def test_other_options_make_another_density_and_leave_the_first_alone():

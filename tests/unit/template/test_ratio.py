@@ -78,7 +78,7 @@ def test_the_formula_on_densities_in_closed_form(background, monkeypatch):
     ratio.inside = Normal()
     normal = stats.multivariate_normal([0.0, 0.0], COVARIANCE)
     monkeypatch.setattr(
-        background, "log_prob", lambda window, X, mass: normal.logpdf(X - mean_at(mass))
+        background, "log_prob", lambda window, X, mass, member=0: normal.logpdf(X - mean_at(mass))
     )
     X = toy(40, 3)[1]
     below = sum(w * normal.pdf(X - mean_at(m)) for m, w in zip(*NODES, strict=True))

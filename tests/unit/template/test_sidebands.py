@@ -28,10 +28,15 @@ from bycatch.template._sidebands import SHARING
 WINDOWS = ((1.3, 1.6), WINDOW, (2.5, 3.0))
 
 
-def fit(mass, X, weight=None, windows=(WINDOW,), span=SPAN, density="matching", **options):
+def fit(
+    mass, X, weight=None, windows=(WINDOW,), span=SPAN, density="matching", hidden=None, fold=None,
+    **options,
+):  # fmt: skip
     weight = np.ones(mass.size) if weight is None else weight
     options = {**({"transforms": 1} if density != "matching" else {}), **TINY, **options}
-    return SidebandDensity.fit(mass, X, weight, windows, span, density=density, options=options)
+    return SidebandDensity.fit(
+        mass, X, weight, windows, span, density=density, options=options, hidden=hidden, fold=fold
+    )
 
 
 def asked(density, window=WINDOW, n=200):
@@ -380,3 +385,48 @@ def test_signed_weights_shape_the_density():
     error = 3 * np.sqrt(20 / effective + 1 / at.size)
     assert error < 0.25
     np.testing.assert_array_less(np.abs(found - [0.5, 0.5 * correlation]), error)
+
+
+@pytest.mark.parametrize("windows", [(WINDOW,), WINDOWS])
+def test_a_member_does_not_learn_from_its_own_fold(monkeypatch, windows):
+    """Given the scaling, which all members share, bit by bit."""
+    from bycatch.learn import density as module
+
+    mass, X = toy(1500, 0)
+    bounds = np.stack([X.min(axis=0), X.max(axis=0)]).astype(float)
+    scaling = LogitStandardise.fit(X, None, bounds)
+
+    class Fixed:
+        fit = staticmethod(lambda *_: scaling)
+
+    monkeypatch.setattr(module, "LogitStandardise", Fixed)
+    fold = np.arange(mass.size) % 3
+    changed = X.copy()
+    moved = (fold == 1) & ~inside(mass)
+    changed[moved] = np.random.default_rng(2).uniform(*bounds, (moved.sum(), 2))
+    changed = within_the_range(changed, ~moved)
+    first, second = (fit(mass, x, windows=windows, fold=fold) for x in (X, changed))
+    assert first.members == 3
+    points, at = X[:20], np.full(20, 2.0)
+    same = [
+        np.array_equal(
+            first.log_prob(WINDOW, points, at, member), second.log_prob(WINDOW, points, at, member)
+        )
+        for member in range(3)
+    ]
+    assert same == [False, True, False]
+    # Members take turns in samples.
+    drawn = [density.sample(WINDOW, np.full(30, 2.0), 5) for density in (first, second)]
+    equal = (drawn[0] == drawn[1]).all(axis=1)
+    np.testing.assert_array_equal(equal, np.arange(30) % 3 == 1)
+
+
+def test_hidden_intervals_are_not_learned_from():
+    mass, X = toy(1500, 0)
+    hidden = (2.5, 2.9)
+    seen = ~inside(mass) & ~inside(mass, hidden)
+    X = within_the_range(X, seen)
+    hiding = fit(mass, X, hidden={WINDOW: (hidden,)})
+    without = fit(mass[seen], X[seen])
+    assert_equal(hiding, without)
+    assert not np.array_equal(asked(hiding)[0], asked(fit(mass, X))[0])

@@ -219,6 +219,7 @@ def pseudo_task(
     toys: int,
     first: int,
     n: int,
+    apart: Sequence[Region] = (),
 ) -> dict[str, NDArray[Any]]:
     """Run a block of pseudo-experiments: a task of the pool.
 
@@ -236,6 +237,8 @@ def pseudo_task(
         Toys for the global p-value of each pseudo-experiment; 0: none.
     first, n : int
         Indices of the block's experiments: first, ..., first + n - 1. An index names its stream.
+    apart : sequence of Region
+        Windows of the search's closure test: its densities are learned for these as well.
 
     Returns
     -------
@@ -251,13 +254,14 @@ def pseudo_task(
     parts = []
     for index in range(first, first + n):
         sample = draw_sample(pool, density, mean, stream(plan.seed, "pseudo-experiment", index))
-        parts.append(_experiment(sample, regions, edges, plan, toys, index))
+        parts.append(_experiment(sample, regions, apart, edges, plan, toys, index))
     return {name: np.stack([part[name] for part in parts]) for name in parts[0]}
 
 
 def _experiment(
     sample: Sample,
     regions: Sequence[Region],
+    apart: Sequence[Region],
     edges: Floats,
     plan: SearchPlan,
     toys: int,
@@ -271,8 +275,13 @@ def _experiment(
     table["order"][:] = background.min_order
     masks: list[NDArray[np.bool_]] = []
     folds = assign_folds(len(sample), plan.folds, seed)
-    needed = plan_densities([(method, region) for region in regions for method in plan.methods])
-    trained = {task.name: fit_density(sample, task, folds, seed) for task in distinct(needed)}
+    windows = (*regions, *apart)
+    needed = plan_densities([(method, region) for region in windows for method in plan.methods])
+    trained = {
+        task.name: fit_density(sample, task, folds, seed)
+        for task in distinct(needed)
+        if any(region.window in task.windows for region in regions)
+    }
     for i, region in enumerate(regions):
         for j, method in enumerate(plan.methods):
             task = needed.get((method.name, region.window))

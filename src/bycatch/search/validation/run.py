@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from bycatch import __version__
 from bycatch.errors import ConfigError, DataError
+from bycatch.search.closure import closure_regions
 from bycatch.search.load import load_sample
 from bycatch.search.plan import SearchPlan
 from bycatch.search.regions import Regions, resolve_regions
@@ -104,6 +105,7 @@ def run_validation(
         "edges": np.asarray(regions.edges),
         "plan": plan,
         "toys": toys,
+        "apart": closure_regions(regions, plan.regions.sidebands),
     }
     table = _experiments(arguments, n, folder, workers, progress)
     result = summarise(
