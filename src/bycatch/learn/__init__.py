@@ -14,11 +14,11 @@ What to use when
 Densities p(x | c)
 ------------------
 ``matching``
-    The default: conditional flow matching. Trains fastest, to the best held-out likelihood, and can
-    be blind to one window per head; evaluating and sampling solve a differential equation.
+    Conditional flow matching. One training serves many windows, with a head for each that is blind
+    to it; evaluating and sampling solve a differential equation.
 ``spline``
-    Autoregressive neural spline flow: exact likelihood in one pass, the choice where many events
-    are evaluated.
+    Autoregressive neural spline flow: exact likelihood in one pass, and the least biased samples
+    of features with edges.
 ``coupling``, ``maf``
     Coupling-spline flow (samples in two passes) and masked autoregressive flow (as in the papers).
 

@@ -10,13 +10,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bycatch.learn.callbacks import Callback
-from bycatch.represent.scaling import LogitStandardise
+
+if TYPE_CHECKING:  # loads scipy
+    from bycatch.represent.scaling import LogitStandardise
 
 __all__ = ["ClassifierEnsemble", "DensityEnsemble", "History"]
 

@@ -119,6 +119,7 @@ class NeuralDensity(ABC):
         self.device = device
         self.callbacks: Sequence[Callback] = ()
         self.histories_: Sequence[History] = ()
+        self.scaling_ = LogitStandardise(*np.zeros((4, 0)))  # of no features, until `fit`
         self._parameters: dict[str, Tensor] = {}
         self._sizes = {"n_features": 0, "n_conditions": 0, "n_heads": 1}
 

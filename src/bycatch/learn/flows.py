@@ -18,8 +18,9 @@ held-out -log p of the scaled features is 5.317 for ``maf``, 5.334 for ``spline`
 ``coupling``, each after some 20 s on one core with the defaults (``matching``: 5.311). One pass
 over all of these events takes 0.1 to 0.4 s (``matching``: 7 s).
 
-The default of the toolkit is none of these but `bycatch.learn.matching`, which fits a little better
-and can be blind to one window per head. A flow has one head: see `FlowEnsemble`.
+By that measure `bycatch.learn.matching` is the best, but not by what counts for a template: samples
+of ``spline`` are harder to tell from the window's background events (`benchmarks/RESULTS.md`).
+`matching` can be blind to one window per head; a flow has one head: see `FlowEnsemble`.
 
 The flows are those of zuko. Its splines act on [-5, 5] and are the identity outside, where a scaled
 feature is then described by a normal tail; value and gradient are finite there.

@@ -1,18 +1,19 @@
 """Conditional flow matching: a velocity field that carries noise to data.
 
-What to use when: the default density. It trains fastest and to the best held-out likelihood of the
-densities here, its networks are plain perceptrons, and one training can hold a head for each window
-of a scan, each blind to its own window. Sampling and evaluating solve an ordinary differential
-equation, so where very many events are evaluated (ANODE) an autoregressive flow is cheaper.
+What to use when: for one training for all windows of a scan, with a head for each that is blind to
+its own window; its networks are plain perceptrons. Sampling and evaluating solve an ordinary
+differential equation, so where very many events are evaluated (ANODE) an autoregressive flow is
+cheaper.
 
 The loss regresses the velocity v(x, t, c) on x_1 - x_0 along straight lines
 x_t = (1 - t) x_0 + t x_1 from a normal x_0 to an event x_1 (Ref. [1]_, optimal-transport paths
 with sigma_min = 0). The log-likelihood is that of the normal minus the integral of the velocity's
-divergence, which is taken exactly, one derivative per feature (Ref. [2]_, eq. 8).
+divergence, which is taken exactly, one derivative per feature (Ref. [2]_, theorem 1).
 
-Weak spot: the loss says little about how good the density is. A model that has not converged gives
-the same sensitivity and a biased background (31 % after 1,500 steps, 10 % after 5,000, at an
-efficiency of 10 %): look at delta_sys, not at the loss.
+Weak spot: loss and likelihood say little about how good the density is. Its held-out likelihood on
+LHC Olympics sidebands is the best of the densities here, but it softens the edges of features: its
+template is off by 15 to 21 % at an efficiency of 10 %, that of spline flows by 2 %
+(`benchmarks/RESULTS.md`). Look at delta_sys, not at the loss.
 
 References
 ----------

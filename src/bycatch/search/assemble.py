@@ -47,7 +47,7 @@ from bycatch.search.significance.local import window_bins
 from bycatch.search.significance.toys import merge_blocks
 from bycatch.search.spectra import LookKey, shown_spectrum, spectrum_of, without_negative_bins
 from bycatch.search.validation.correction import Correction
-from bycatch.template import InterpolatedTemplate
+from bycatch.template import InterpolatedTemplate, get_template
 
 __all__ = ["Found", "assemble", "result_json"]
 
@@ -137,7 +137,12 @@ def assemble(plan: SearchPlan, resolved: Mapping[str, Any], found: Found) -> Sea
         checks.sizes_check(found.sample, found.regions),
         checks.trials_check([item.look for item in found.looks], len(found.regions.regions)),
         checks.toys_check(failed, tried),
-        checks.calibration_check(found.correction, plan.folds, [item.look for item in found.looks]),
+        checks.calibration_check(
+            found.correction,
+            plan.folds,
+            [item.look for item in found.looks],
+            interpolated=any(get_template(m.template).learns_density for m in plan.methods),
+        ),
         *_dropped_check(found),
     )
     evaluations = (

@@ -17,7 +17,7 @@ changes at the window's edges by construction, and would sculpt the spectrum tha
 
 References
 ----------
-.. [1] Nachman, Shih, "Anomaly detection with density estimation", arXiv:2001.04990, eq. 1.
+.. [1] Nachman, Shih, "Anomaly detection with density estimation", arXiv:2001.04990.
 .. [2] Hallin et al., "Classifying anomalies through outer density estimation", arXiv:2109.00546.
 """
 

@@ -98,6 +98,9 @@ def test_toys_with_many_failures_warn():
 def test_calibration_is_claimed_only_where_shown():
     assert not checks.calibration_check(None, 5, [LOOK]).passed
     assert "not calibrated below p = 0.01" in checks.calibration_check(None, 5, [LOOK]).message
+    told = checks.calibration_check(None, 5, [LOOK], interpolated=True).message
+    assert "not calibrated below p = 0.01" in told
+    assert "less anomalous" in told
     assert checks.calibration_check(None, "half", [LOOK]).passed
     shown = checks.calibration_check(Correction((), 0.01), 5, [replace(LOOK, background=3.0)])
     assert shown.passed
