@@ -32,7 +32,7 @@ def test_the_configuration_resolves_as_it_stands(tmp_path, shared_data):
     assert outcome.exit_code == 0, outcome.output
     text = " ".join(outcome.output.split())
     assert "= 12 looks; 155 trainings" in text
-    assert "1 background density" in text
+    assert "2 background densities" in text
 
 
 @pytest.mark.slow

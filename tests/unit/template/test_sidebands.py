@@ -29,13 +29,13 @@ WINDOWS = ((1.3, 1.6), WINDOW, (2.5, 3.0))
 
 
 def fit(
-    mass, X, weight=None, windows=(WINDOW,), span=SPAN, density="matching", hidden=None, fold=None,
+    mass, X, weight=None, windows=(WINDOW,), span=SPAN, density="matching", hide=None, fold=None,
     **options,
 ):  # fmt: skip
     weight = np.ones(mass.size) if weight is None else weight
     options = {**({"transforms": 1} if density != "matching" else {}), **TINY, **options}
     return SidebandDensity.fit(
-        mass, X, weight, windows, span, density=density, options=options, hidden=hidden, fold=fold
+        mass, X, weight, windows, span, density=density, options=options, hidden=hide, fold=fold
     )
 
 
@@ -96,11 +96,8 @@ def test_a_head_does_not_learn_from_its_window(monkeypatch):
     def of_heads(model, initial, trainable, *rest):
         return train(model, initial, [key for key in trainable if key.startswith("head")], *rest)
 
-    class Fixed:
-        fit = staticmethod(lambda *_: scaling)
-
     monkeypatch.setattr(module, "_train", of_heads)
-    monkeypatch.setattr(module, "LogitStandardise", Fixed)
+    monkeypatch.setattr(LogitStandardise, "fit", staticmethod(lambda *_: scaling))
     rng = np.random.default_rng(2)
     first = fit(mass, X, windows=WINDOWS, rounds=1)
     for window in WINDOWS:
@@ -390,16 +387,11 @@ def test_signed_weights_shape_the_density():
 @pytest.mark.parametrize("windows", [(WINDOW,), WINDOWS])
 def test_a_member_does_not_learn_from_its_own_fold(monkeypatch, windows):
     """Given the scaling, which all members share, bit by bit."""
-    from bycatch.learn import density as module
-
     mass, X = toy(1500, 0)
     bounds = np.stack([X.min(axis=0), X.max(axis=0)]).astype(float)
     scaling = LogitStandardise.fit(X, None, bounds)
 
-    class Fixed:
-        fit = staticmethod(lambda *_: scaling)
-
-    monkeypatch.setattr(module, "LogitStandardise", Fixed)
+    monkeypatch.setattr(LogitStandardise, "fit", staticmethod(lambda *_: scaling))
     fold = np.arange(mass.size) % 3
     changed = X.copy()
     moved = (fold == 1) & ~inside(mass)
@@ -426,7 +418,7 @@ def test_hidden_intervals_are_not_learned_from():
     hidden = (2.5, 2.9)
     seen = ~inside(mass) & ~inside(mass, hidden)
     X = within_the_range(X, seen)
-    hiding = fit(mass, X, hidden={WINDOW: (hidden,)})
+    hiding = fit(mass, X, hide={WINDOW: (hidden,)})
     without = fit(mass[seen], X[seen])
     assert_equal(hiding, without)
     assert not np.array_equal(asked(hiding)[0], asked(fit(mass, X))[0])
