@@ -21,6 +21,9 @@ The published stress tests (arXiv:2109.00546): ``shift`` adds 0.1 mjj to both ma
             and working point; its delta_sys comes from the windows that do not overlap, here the
             other two. "own": observed / expected - 1 in the tested window itself, where a search
             would take the template's error for a signal.
+
+``cathode`` is flow matching and ``cathode-spline`` the spline flow, as in `bench_methods.py`; the
+window's densities of ``anode`` take 1,000 steps, as there.
 """
 
 from __future__ import annotations
@@ -49,13 +52,19 @@ from bycatch.search.plan import DataPlan, MethodPlan, RegionPlan, SearchPlan
 ROOT = Path(__file__).resolve().parents[1]
 METHODS = ("cwola", "cathode", "cathode-spline", "anode", "ideal", "supervised")
 N_SIGNAL = 300
+ANODE_STEPS = 1000
+"""Of the densities of a window's own events, as `bench_methods.py` has them."""
 SEARCHES = {
     "cwola": MethodPlan("cwola", "trees", label="cwola"),
-    "cathode": MethodPlan("cathode", "trees", label="cathode"),
+    "cathode": MethodPlan(
+        "cathode", "trees", template_options=(("density", "matching"),), label="cathode"
+    ),
     "cathode-spline": MethodPlan(
         "cathode", "trees", template_options=(("density", "spline"),), label="cathode-spline"
     ),
-    "anode": MethodPlan("anode", label="anode"),
+    "anode": MethodPlan(
+        "anode", template_options=(("window_options", {"steps": ANODE_STEPS}),), label="anode"
+    ),
 }
 WINDOWS = ((2900.0, 3300.0), (3300.0, 3700.0), (3700.0, 4100.0))
 POINTS = (0.1, 0.01)
@@ -79,7 +88,7 @@ def signal_jobs(arguments: argparse.Namespace, variant: str) -> list[Job]:
         members=10,
         network_members=0,
         anode_members=1,
-        anode_steps=1000,
+        anode_steps=ANODE_STEPS,
         steps=None,
     )
     jobs = []
