@@ -28,7 +28,7 @@ from bycatch.learn.base import ClassifierEnsemble
 from bycatch.learn.random import child_seed
 from bycatch.search.folds import FoldAssignment, assign_folds
 from bycatch.search.sample import Sample
-from bycatch.search.scored import Scored, score_by_fold
+from bycatch.search.scored import Scored, gather, score_by_fold
 from bycatch.search.selection import select
 from bycatch.template import TrainingSet
 
@@ -162,33 +162,14 @@ def _scored(
 
     Signal that was not injected is dealt to the folds like any other event of the table.
     """
-    template = np.flatnonzero(training.y == 0)
-    row = training.row[template]
-    real = row >= 0
     needed = table.inside
-    needed[row[real]] = True
+    needed[training.row[(training.y == 0) & (training.row >= 0)]] = True
     score = np.full(table.mass.size, np.nan, dtype=np.float32)
     spread = score.copy()
     score[needed], spread[needed] = score_by_fold(
         ensemble, table.X[needed], folds.fold[needed], scores
     )
-    fold = folds.of_rows(training)[template]
-    template_score = np.empty(row.size, dtype=np.float32)
-    template_score[real] = score[row[real]]
-    template_score[~real] = score_by_fold(
-        ensemble, training.X[template[~real]], fold[~real], scores
-    )[0]
-    return Scored(
-        score=score,
-        spread=spread,
-        fold=folds.fold,
-        template_row=row,
-        template_score=template_score,
-        template_weight=training.weight[template],
-        template_fold=fold,
-        n_folds=folds.n_folds,
-        histories=tuple(ensemble.histories_),
-    )
+    return gather((score, spread), training, folds, scores, ensemble)
 
 
 def _biases(

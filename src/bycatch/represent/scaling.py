@@ -177,7 +177,7 @@ class LogitStandardise:
         return np.asarray(((values > self.low) & (values < self.high)).all(axis=1))
 
     def clip(self, X: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Return the rows with every feature moved into the bounds that the support was made of."""
+        """Return the rows with every feature moved into the support, 4e-4 of it from its ends."""
         room = (self.high - self.low) * 4e-4
         return np.asarray(np.clip(X, self.low + room, self.high - room), dtype=np.float64)
 

@@ -47,7 +47,7 @@ from bycatch.search.significance.local import window_bins
 from bycatch.search.significance.toys import merge_blocks
 from bycatch.search.spectra import LookKey, shown_spectrum, spectrum_of, without_negative_bins
 from bycatch.search.validation.correction import Correction
-from bycatch.template import InterpolatedTemplate, get_template
+from bycatch.template import InterpolatedTemplate
 
 __all__ = ["Found", "assemble", "result_json"]
 
@@ -141,7 +141,9 @@ def assemble(plan: SearchPlan, resolved: Mapping[str, Any], found: Found) -> Sea
             found.correction,
             plan.folds,
             [item.look for item in found.looks],
-            interpolated=any(get_template(m.template).learns_density for m in plan.methods),
+            interpolated=any(
+                isinstance(template_of(m), InterpolatedTemplate) for m in plan.methods
+            ),
         ),
         *_dropped_check(found),
     )

@@ -19,7 +19,7 @@ from bycatch.search.sample import Sample
 from bycatch.template import SidebandDensity
 from bycatch.template.base import Region, Template, TrainingSet
 
-__all__ = ["Scored", "score_by_fold", "score_window"]
+__all__ = ["Scored", "gather", "score_by_fold", "score_window"]
 
 CHUNK = 100_000
 """Rows that are scored at once: 50 members of 100,000 float32 scores are 20 MB."""
@@ -131,7 +131,8 @@ def score_window(
     )
     if save_to is not None:
         ensemble.save(save_to)
-    return _score(sample, training, folds, plan.scores, ensemble)
+    scores = score_by_fold(ensemble, sample.X, folds.fold, plan.scores)
+    return gather(scores, training, folds, plan.scores, ensemble)
 
 
 def _ensemble(
@@ -152,14 +153,31 @@ def _ensemble(
     return make_classifier(method.classifier, scores.size, **dict(method.options))
 
 
-def _score(
-    sample: Sample,
+def gather(
+    scores: tuple[NDArray[np.float32], NDArray[np.float32]],
     training: TrainingSet,
     folds: FoldAssignment,
     member_scores: NDArray[np.int64],
     ensemble: ClassifierEnsemble,
 ) -> Scored:
-    score, spread = score_by_fold(ensemble, sample.X, folds.fold, member_scores)
+    """Put the scores of a sample together with those of its template.
+
+    Parameters
+    ----------
+    scores : tuple of ndarray of shape (n_events,)
+        Mean and spread, from `score_by_fold`; of the template's events at least.
+    training : TrainingSet
+    folds : FoldAssignment
+    member_scores : ndarray of shape (n_members,)
+        The fold that each member scores.
+    ensemble : ClassifierEnsemble
+        Trained.
+
+    Returns
+    -------
+    Scored
+    """
+    score, spread = scores
     template = np.flatnonzero(training.y == 0)
     row = training.row[template]
     fold = folds.of_rows(training)[template]

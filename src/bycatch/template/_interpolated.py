@@ -54,7 +54,6 @@ class InterpolatedTemplate(Template):
         What the last training set was drawn from.
     """
 
-    learns_density: ClassVar[bool] = True
     folded: ClassVar[bool] = False
     """Whether the density itself scores events, so that it must be learned in folds."""
 

@@ -96,8 +96,6 @@ class Template(ABC):
     """Whether the method uses truth labels (a yardstick, never a search)."""
     own_classifier: ClassVar[bool] = False
     """Whether `classifier` gives the score, so that none is to be named."""
-    learns_density: ClassVar[bool] = False
-    """Whether a density is learned outside of the window and interpolated into it."""
     members: int | None = None
     """Trainings per fold where the method itself says how many; None: as many as the search asks
     for."""

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from bycatch.errors import ConfigError
+from bycatch.learn import DENSITIES, density_citation
 from bycatch.report.citations import CITATIONS, bibtex
 from bycatch.template import TEMPLATES
 
@@ -23,6 +24,11 @@ def test_entries_are_well_formed(key):
 def test_every_template_can_be_cited():
     for template in TEMPLATES.values():
         assert template.citation in CITATIONS
+
+
+@pytest.mark.parametrize("name", DENSITIES)
+def test_every_density_can_be_cited(name):
+    assert density_citation(name) in CITATIONS
 
 
 def test_each_once_in_order():

@@ -6,10 +6,10 @@ from window_toy import REGION, SPREAD, TINY, barely_trained, columns, inside, ti
 
 from bycatch.errors import ConfigError, DataError
 from bycatch.evaluate.sizes import kish
-from bycatch.template import TEMPLATES, Region
+from bycatch.template import TEMPLATES, InterpolatedTemplate, Region
 
 every_template = pytest.mark.parametrize("name", sorted(TEMPLATES))
-LEARNING = sorted(name for name in TEMPLATES if TEMPLATES[name].learns_density)
+LEARNING = sorted(name for name in TEMPLATES if issubclass(TEMPLATES[name], InterpolatedTemplate))
 every_density = pytest.mark.parametrize("name", LEARNING)
 DRAWING = (*LEARNING, "ideal")
 FIELDS = ("X", "y", "weight", "row")

@@ -10,6 +10,7 @@ from bycatch.template import (
     TEMPLATES,
     CwolaHunting,
     Ideal,
+    InterpolatedTemplate,
     Region,
     get_template,
     template_options,
@@ -32,7 +33,9 @@ def columns(seed: int = 0):
 
 def small(name: str):
     """A template that trains in no time, if it trains at all."""
-    return get_template(name, **(SMALL if TEMPLATES[name].learns_density else {}))
+    return get_template(
+        name, **(SMALL if issubclass(TEMPLATES[name], InterpolatedTemplate) else {})
+    )
 
 
 @pytest.mark.parametrize("name", sorted(TEMPLATES))

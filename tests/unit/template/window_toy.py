@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bycatch.errors import InputError
-from bycatch.template import TEMPLATES, Region, SidebandDensity, get_template
+from bycatch.template import TEMPLATES, InterpolatedTemplate, Region, SidebandDensity, get_template
 
 SPAN = (1.0, 4.0)
 WINDOW = (1.8, 2.2)
@@ -53,7 +53,7 @@ def barely_trained(windows=(WINDOW,), seed=1, **options):
 
 def tiny(name, **options):
     """Return a template that trains in no time, if it trains at all."""
-    if TEMPLATES[name].learns_density:
+    if issubclass(TEMPLATES[name], InterpolatedTemplate):
         options = {"density_options": TINY, **options}
     if TEMPLATES[name].own_classifier:
         options = {"window_options": TINY, **options}
