@@ -7,7 +7,6 @@ each (`bycatch.template.SidebandDensity`): a scan then costs about one training.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -150,13 +149,13 @@ def distinct(needed: Mapping[tuple[str, Window], DensityTask]) -> list[DensityTa
     return list({task.name: task for task in needed.values()}.values())
 
 
-def _kind(template: InterpolatedTemplate) -> str:
-    return canonical_json([template.density, dict(template.density_options or {})])
+def _kind(template: InterpolatedTemplate) -> tuple[str, str]:
+    return template.density, canonical_json(dict(template.density_options or {}))
 
 
-def _name(template: InterpolatedTemplate, kinds: Sequence[str]) -> str:
+def _name(template: InterpolatedTemplate, kinds: Sequence[tuple[str, str]]) -> str:
     """Return the density's name, numbered where it stands with several options."""
-    alike = [kind for kind in kinds if json.loads(kind)[0] == template.density]
+    alike = [kind for kind in kinds if kind[0] == template.density]
     if len(alike) == 1:
         return template.density
     return f"{template.density}-{1 + alike.index(_kind(template))}"
