@@ -25,11 +25,11 @@ from _samples import (
 
 from bycatch.evaluate import max_sic, roc
 from bycatch.learn.base import ClassifierEnsemble
-from bycatch.learn.random import child_seed
 from bycatch.search.folds import FoldAssignment, assign_folds
 from bycatch.search.sample import Sample
 from bycatch.search.scored import Scored, gather, score_by_fold
 from bycatch.search.selection import select
+from bycatch.tasks.random import child_seed
 from bycatch.template import TrainingSet
 
 __all__ = ["DENSITY_OF", "NINE", "density_job", "density_path", "measure", "train_density"]

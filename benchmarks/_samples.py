@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bycatch.learn.random import child_seed, stream
+from bycatch.tasks.random import child_seed, stream
 from bycatch.template import Region, Template, TrainingSet, get_template
 
 __all__ = [

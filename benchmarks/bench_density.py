@@ -54,8 +54,8 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
 
 from bycatch.learn import make_density
-from bycatch.learn.random import child_seed, stream
 from bycatch.represent.scaling import LogitStandardise, Standardise
+from bycatch.tasks.random import child_seed, stream
 
 OPTIONS: dict[str, dict[str, object]] = {
     "matching": {"degree": 2},

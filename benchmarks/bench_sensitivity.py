@@ -28,9 +28,9 @@ import numpy as np
 
 from bycatch.evaluate import Roc, max_sic, roc
 from bycatch.learn.base import ClassifierEnsemble
-from bycatch.learn.random import child_seed, stream
 from bycatch.search.folds import assign_folds
 from bycatch.search.scored import score_by_fold
+from bycatch.tasks.random import child_seed, stream
 from bycatch.template import TrainingSet
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "lhco"

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from bycatch.learn.random import stream
 from bycatch.search.fits.inclusive import with_least_order
 from bycatch.search.plan import BackgroundPlan, DataPlan, MethodPlan, RegionPlan, SearchPlan
 from bycatch.search.scored import score_window
@@ -17,6 +16,7 @@ from bycatch.search.significance.overlaps import build_patterns
 from bycatch.search.significance.toys import toy_block
 from bycatch.search.validation.pseudo import draw_sample, pseudo_task
 from bycatch.search.validation.run import _prepare, run_validation
+from bycatch.tasks.random import stream
 from bycatch.tasks.store import RunFolder
 
 pytestmark = pytest.mark.slow

@@ -9,7 +9,7 @@ from scipy.special import logit
 
 from bycatch.learn import DENSITIES, make_density
 from bycatch.learn.batches import BatchStream
-from bycatch.learn.random import stream
+from bycatch.tasks.random import stream
 
 SMALL = {
     "matching": {"hidden": (32, 32), "steps": 1500, "batch_size": 1000},

@@ -11,8 +11,8 @@ from bycatch.learn.ensemble import NetworkEnsemble
 from bycatch.learn.hgb import _forest
 from bycatch.learn.members import member_rows
 from bycatch.learn.nets.mlp import draw_weights
-from bycatch.learn.random import child_seed, stream
 from bycatch.learn.trees import LightGBMEnsemble
+from bycatch.tasks.random import child_seed, stream
 
 
 @pytest.fixture(scope="module")

@@ -32,11 +32,11 @@ from bycatch.learn.checkpoint import (
 from bycatch.learn.density_rows import DensityRows, checked_condition, density_rows
 from bycatch.learn.devices import checked_device
 from bycatch.learn.members import check_features, check_members, check_option
-from bycatch.learn.random import child_seed, stream
 from bycatch.learn.threads import one_torch_thread
 from bycatch.learn.trainer import Model, TrainingOptions
 from bycatch.learn.trainer import train as _train
 from bycatch.represent.scaling import LogitStandardise, Standardise
+from bycatch.tasks.random import child_seed, stream
 
 __all__ = ["NeuralDensity"]
 

@@ -30,11 +30,11 @@ from bycatch.learn.checkpoint import (
 from bycatch.learn.devices import checked_device
 from bycatch.learn.members import check_features, check_members, check_option, member_rows
 from bycatch.learn.nets.mlp import Workspace, draw_weights, forward
-from bycatch.learn.random import stream
 from bycatch.learn.threads import one_torch_thread
 from bycatch.learn.trainer import Batch, TrainingOptions
 from bycatch.learn.trainer import train as _train
 from bycatch.represent.scaling import Standardise
+from bycatch.tasks.random import stream
 
 __all__ = ["NetworkEnsemble"]
 

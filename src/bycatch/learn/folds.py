@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bycatch.learn.random import stream
+from bycatch.tasks.random import stream
 
 __all__ = ["INNER_FOLDS_OF_A_HALF", "FoldMasks", "assign", "half", "nested"]
 

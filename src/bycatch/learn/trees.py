@@ -44,7 +44,7 @@ from bycatch.learn.members import (
     check_members,
     member_rows,
 )
-from bycatch.learn.random import child_seed
+from bycatch.tasks.random import child_seed
 
 __all__ = ["LightGBMEnsemble"]
 

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from bycatch import __version__
 from bycatch.errors import FitError
 from bycatch.learn import density_citation
-from bycatch.learn.random import stream
 from bycatch.search import checks
 from bycatch.search.closure import closure_check, sculpting_check
 from bycatch.search.densities import template_of
@@ -47,6 +46,7 @@ from bycatch.search.significance.local import window_bins
 from bycatch.search.significance.toys import merge_blocks
 from bycatch.search.spectra import LookKey, shown_spectrum, spectrum_of, without_negative_bins
 from bycatch.search.validation.correction import Correction
+from bycatch.tasks.random import stream
 from bycatch.template import InterpolatedTemplate
 
 __all__ = ["Found", "assemble", "result_json"]

@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bycatch.learn.base import History
-from bycatch.learn.random import child_seed
 from bycatch.search.folds import FoldAssignment
 from bycatch.search.plan import MethodPlan
 from bycatch.search.regions import window_name
@@ -24,6 +23,7 @@ from bycatch.search.result import DensityCurve
 from bycatch.search.sample import Sample
 from bycatch.tasks.executor import run_tasks
 from bycatch.tasks.progress import Progress
+from bycatch.tasks.random import child_seed
 from bycatch.tasks.store import RunFolder, canonical_json
 from bycatch.template import InterpolatedTemplate, SidebandDensity, Template, get_template
 from bycatch.template.base import Region

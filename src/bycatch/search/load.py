@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from bycatch import events
 from bycatch.errors import DataError
-from bycatch.learn.random import stream
 from bycatch.search.plan import DataPlan, SearchPlan
 from bycatch.search.sample import Sample
+from bycatch.tasks.random import stream
 
 __all__ = ["load_sample"]
 

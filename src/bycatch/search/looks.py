@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from bycatch.errors import FitError
-from bycatch.learn.random import stream
 from bycatch.search.fits.goodness import goodness_of_fit
 from bycatch.search.fits.order import planned_orders
 from bycatch.search.fits.poisson import BatchFit, fit_background
@@ -25,6 +24,7 @@ from bycatch.search.spectra import (
     without_negative_bins,
 )
 from bycatch.search.validation.correction import Correction
+from bycatch.tasks.random import stream
 
 __all__ = ["LOW_COUNT", "FittedLook", "fit_look"]
 

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from bycatch.errors import ConfigError
 from bycatch.learn.base import ClassifierEnsemble, History
-from bycatch.learn.random import child_seed
 from bycatch.search.densities import own_density, template_of
 from bycatch.search.folds import FoldAssignment, assign_folds
 from bycatch.search.plan import MethodPlan
 from bycatch.search.sample import Sample
+from bycatch.tasks.random import child_seed
 from bycatch.template import SidebandDensity
 from bycatch.template.base import Region, Template, TrainingSet
 

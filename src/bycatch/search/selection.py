@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from bycatch.errors import ConfigError, DataError
 from bycatch.evaluate.sizes import kish
-from bycatch.learn.random import stream
 from bycatch.search.sample import Sample
 from bycatch.search.scored import Scored
+from bycatch.tasks.random import stream
 from bycatch.template.base import Region
 
 __all__ = ["Selection", "select"]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bycatch.errors import ConfigError, nearest
 from bycatch.evaluate.sizes import kish
 from bycatch.learn import DENSITIES
-from bycatch.learn.random import child_seed, stream
+from bycatch.tasks.random import child_seed, stream
 from bycatch.template._common import (
     assemble_synthetic,
     interval,

@@ -22,8 +22,8 @@ from bycatch.errors import ConfigError, DataError
 from bycatch.learn.base import DensityEnsemble, History
 from bycatch.learn.callbacks import Callback
 from bycatch.learn.checkpoint import Checkpoint, damaged_metadata, load_checkpoint, save_checkpoint
-from bycatch.learn.random import child_seed, stream
 from bycatch.represent.scaling import LogitStandardise
+from bycatch.tasks.random import child_seed, stream
 from bycatch.template._common import interval, require_finite
 
 __all__ = ["SHARING", "SidebandDensity"]

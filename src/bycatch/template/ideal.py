@@ -22,7 +22,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bycatch.learn.random import stream
+from bycatch.tasks.random import stream
 from bycatch.template._common import (
     assemble,
     assemble_synthetic,

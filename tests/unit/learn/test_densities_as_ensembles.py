@@ -11,7 +11,7 @@ from density_toy import FAST, TINY, every_density, masks, same_weights, small, t
 from bycatch.errors import ConfigError, DataError, InputError
 from bycatch.learn import DENSITIES, density_options, load_density, make_density
 from bycatch.learn.base import DensityEnsemble
-from bycatch.learn.random import child_seed, stream
+from bycatch.tasks.random import child_seed, stream
 
 
 @every_density

@@ -9,8 +9,8 @@ from bycatch.learn.callbacks import JsonLog, ProgressReport
 from bycatch.learn.ensemble import NetworkEnsemble, _Classifier
 from bycatch.learn.members import member_rows
 from bycatch.learn.nets.mlp import draw_weights
-from bycatch.learn.random import stream
 from bycatch.learn.trainer import Batch
+from bycatch.tasks.random import stream
 
 EXACT = {"hidden": (8, 8), "dtype": "float64", "learning_rate": 0.01, "min_epochs": 1}
 

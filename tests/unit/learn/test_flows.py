@@ -9,7 +9,7 @@ from density_toy import FAST, TINY, masks, toy
 from bycatch.errors import ConfigError
 from bycatch.learn import make_density
 from bycatch.learn.flows import log_prob
-from bycatch.learn.random import stream
+from bycatch.tasks.random import stream
 
 FLOWS = ("maf", "spline", "coupling")
 every_flow = pytest.mark.parametrize("name", FLOWS)

@@ -25,7 +25,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bycatch.errors import ConfigError, FitError
-from bycatch.learn.random import stream
 from bycatch.search.bumphunt.histogram import Histogram
 from bycatch.search.bumphunt.plan import HuntFit, HuntPlan, HuntResult
 from bycatch.search.bumphunt.smooth import Smooth, choose_family
@@ -33,6 +32,7 @@ from bycatch.search.bumphunt.statistic import Windows, make_windows, scan, toy_s
 from bycatch.search.bumphunt.windows import found_windows, rounded
 from bycatch.search.significance.global_p import global_p
 from bycatch.tasks import Progress, SilentProgress
+from bycatch.tasks.random import stream
 
 __all__ = ["HuntPlan", "HuntResult", "Outcome", "analyse", "hunt"]
 

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bycatch.errors import FitError
-from bycatch.learn.random import stream
 from bycatch.search.fits.background import SQRT_S, check_edges, get_family
 from bycatch.search.fits.order import choose_order
 from bycatch.search.fits.poisson import BatchFit, check_counts, fit_background, fit_model
+from bycatch.tasks.random import stream
 
 __all__ = ["goodness_of_fit", "suggest_fit_range"]
 

@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bycatch.learn.random import stream
 from bycatch.search.fits.order import planned_orders
 from bycatch.search.plan import BackgroundPlan
 from bycatch.search.significance.local import window_bins, window_excess
 from bycatch.search.significance.patterns import Patterns
+from bycatch.tasks.random import stream
 
 __all__ = ["BLOCK", "ToyBlock", "ToyMaxima", "block_sizes", "merge_blocks", "toy_block", "toy_task"]
 

@@ -18,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bycatch.errors import DataError, FitError
-from bycatch.learn.random import child_seed, stream
 from bycatch.search.densities import distinct, fit_density, plan_densities
 from bycatch.search.fits.background import SQRT_S, get_family
 from bycatch.search.fits.inclusive import with_least_order
@@ -33,6 +32,7 @@ from bycatch.search.selection import select
 from bycatch.search.significance.local import window_bins, window_excess
 from bycatch.search.significance.overlaps import build_patterns
 from bycatch.search.significance.toys import merge_blocks, toy_block
+from bycatch.tasks.random import child_seed, stream
 from bycatch.template.base import Region
 
 __all__ = ["FIELDS", "MassDensity", "draw_sample", "fit_selected", "pseudo_task", "smooth_density"]

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from bycatch.learn.random import stream
 from bycatch.search.fits.order import planned_orders
 from bycatch.search.plan import SearchPlan
 from bycatch.search.regions import Regions
@@ -26,6 +25,7 @@ from bycatch.search.validation.calibration import (
 )
 from bycatch.search.validation.correction import EXPECTED_FOR_SHOWN, Correction, measure
 from bycatch.search.validation.pseudo import MassDensity
+from bycatch.tasks.random import stream
 
 __all__ = ["ValidationResult", "summarise"]
 
