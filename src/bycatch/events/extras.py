@@ -7,7 +7,7 @@ from typing import Any
 
 from bycatch.errors import InputError
 
-__all__ = ["blosc"]
+__all__ = ["blosc", "tables"]
 
 
 def blosc(path: str) -> Any:
@@ -37,4 +37,29 @@ def blosc(path: str) -> Any:
         message = (
             f'{path} is compressed with blosc, which needs an extra: pip install "bycatch[tables]".'
         )
+        raise InputError(message) from None
+
+
+def tables(path: str) -> Any:
+    """Return PyTables, which writes pandas' layouts; files are never read with it.
+
+    Parameters
+    ----------
+    path : str
+        The file that is to be written, for the message.
+
+    Returns
+    -------
+    module
+        `tables`.
+
+    Raises
+    ------
+    InputError
+        With the exact install line.
+    """
+    try:
+        return import_module("tables")
+    except ImportError:
+        message = f'Writing {path} as a pandas table needs an extra: pip install "bycatch[tables]".'
         raise InputError(message) from None
