@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from bycatch.errors import ConfigError, nearest
-from bycatch.kinematics._fastjet import fastjet, momenta, sequence
+from bycatch.kinematics._fastjet import fastjet, sequence
+from bycatch.kinematics.particles import momenta
 from bycatch.kinematics.vectors import pt_eta_phi_mass
 
 __all__ = ["ALGORITHMS", "RECOMBINATIONS", "cluster", "jet_definition"]

@@ -22,8 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bycatch.errors import ConfigError, nearest
-from bycatch.kinematics._fastjet import Momenta, momenta, quiet, sequence
+from bycatch.kinematics._fastjet import quiet, sequence
 from bycatch.kinematics.clustering import jet_definition
+from bycatch.kinematics.particles import Momenta, momenta
 from bycatch.kinematics.vectors import azimuth, rapidity
 
 __all__ = ["AXES", "nsubjettiness", "nsubjettiness_betas", "subjet_axes"]

@@ -47,7 +47,7 @@ def pseudorapidity(px: Any, py: Any, pz: Any) -> Any:
 
 
 def rapidity(px: Any, py: Any, pz: Any, E: Any) -> Any:
-    """Return y = ln((E + pz) / (E - pz)) / 2 without the difference of two large numbers.
+    """Return the rapidity as arcsinh(pz / transverse mass), which loses no digits.
 
     Parameters
     ----------
@@ -60,12 +60,9 @@ def rapidity(px: Any, py: Any, pz: Any, E: Any) -> Any:
         0 for a vector of zeros. The shift under a boost along the beam is the same for all masses,
         which is why distances between massive objects use y and not eta.
     """
-    forward = np.abs(pz)
     squared = np.square(px) + np.square(py)
-    transverse = np.sqrt(squared + np.maximum(np.square(E) - squared - np.square(pz), 0.0))
-    return np.sign(pz) * np.log(
-        (np.hypot(transverse, forward) + forward + _TINY) / (transverse + _TINY)
-    )
+    own = np.maximum(np.square(E) - squared - np.square(pz), 0.0)
+    return np.arcsinh(pz / np.maximum(np.sqrt(squared + own), _TINY))
 
 
 def mass(px: Any, py: Any, pz: Any, E: Any) -> Any:

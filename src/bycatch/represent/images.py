@@ -1,0 +1,257 @@
+"""Jet images: transverse momentum on a grid around the jet's axis.
+
+What to use when: for convolutional networks and as the classic input of jet autoencoders; a
+constituent's exact place is lost at the size of a pixel, so `constituents` keeps more.
+
+Each jet is moved to its centroid, turned until its principal axis is vertical, flipped until its
+upper and its left half hold more, and only then put on the grid. Constituents in one pixel are
+added; those outside of the grid are counted and left out.
+
+References
+----------
+T. Heimel et al., "QCD or what?", arXiv:1808.08979, section 2 (these steps and this grid);
+M. Farina et al., "Searching for new physics with deep autoencoders", arXiv:1808.08992.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bycatch.errors import ConfigError
+from bycatch.events.table import Events
+from bycatch.kinematics.particles import Momenta
+from bycatch.kinematics.vectors import rapidity
+from bycatch.represent.base import Representation, as_momenta, jet_momenta
+
+__all__ = ["HALF_WIDTH", "SIZE", "JetImages", "jet_images", "represent", "standard_frame"]
+
+SIZE = 40
+"""Pixels along each side."""
+
+HALF_WIDTH = (0.58, 0.70)
+"""Half of the grid along the horizontal and the vertical: 40 pixels of 0.029 x 0.035."""
+
+# Jets at a time: the arrays of some 100 constituents each then stay in the processor's cache.
+_BLOCK = 1024
+
+# Coordinates are sums of numbers of order one; what is left of zero is rounding.
+_ROUNDING = 1e-12
+
+Vector = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class JetImages:
+    """Images of jets and what they leave out.
+
+    Attributes
+    ----------
+    pixels : ndarray of shape (n_jets, size, size), float32 or float64
+        Row 0 is the lowest, column 0 the leftmost. In GeV, or without unit where normalised.
+    inside : ndarray of shape (n_jets,), in GeV
+        Sum of the weights on the grid, before normalisation.
+    outside : ndarray of shape (n_jets,), in GeV
+        Sum of the weights outside of the grid.
+    n_outside : ndarray of int64 of shape (n_jets,)
+        Constituents outside of the grid.
+    """
+
+    pixels: NDArray[np.floating]
+    inside: Vector
+    outside: Vector
+    n_outside: NDArray[np.int64]
+
+
+def jet_images(
+    constituents: Any,
+    mask: NDArray[np.bool_] | None = None,
+    *,
+    size: int = SIZE,
+    half_width: tuple[float, float] = HALF_WIDTH,
+    weight: Literal["pt", "E"] = "pt",
+    centre: bool = True,
+    rotate: bool = True,
+    flip: bool = True,
+    normalise: bool = True,
+    dtype: type[np.floating] = np.float32,
+) -> JetImages:
+    """Make the images of jets.
+
+    Parameters
+    ----------
+    constituents : awkward array of shape (n_jets, var), or ndarray of shape (n_jets, n_max, 4)
+        Records of px, py, pz and E, or these along the last axis (GeV). Constituents without
+        transverse momentum do not count.
+    mask : ndarray of bool of shape (n_jets, n_max), optional
+        Of padded constituents: True where there is one. Without it, zeros are padding.
+    size : int
+        Pixels along each side.
+    half_width : tuple of float
+        Half of the grid, horizontal (rapidity) and vertical (azimuth).
+    weight : {"pt", "E"}
+        What pixels add up, and what the centroid, the axis and the flips are weighted with.
+    centre, rotate, flip : bool
+        Steps, each of which can be left out. Without `centre` the origin is the azimuth of the
+        jet's momentum and rapidity zero.
+    normalise : bool
+        Divide each image by its sum; an image without any energy stays zero.
+    dtype : type
+        Of the pixels. In float64 their sum is the sum of the weights inside.
+
+    Returns
+    -------
+    JetImages
+
+    Raises
+    ------
+    ConfigError
+        If the size, the width or the weight makes no sense.
+    ColumnError
+        If a component is missing.
+    DataError
+        If a component is not finite or the shape is another one.
+    """
+    _check(size, half_width, weight)
+    flat = as_momenta(constituents, mask)
+    counts = flat[4]
+    n_jets = len(counts)
+    out = JetImages(
+        np.zeros((n_jets, size, size), dtype=dtype),
+        np.zeros(n_jets),
+        np.zeros(n_jets),
+        np.zeros(n_jets, dtype=np.int64),
+    )
+    ends = np.concatenate([[0], np.cumsum(counts)])
+    for first in range(0, n_jets, _BLOCK):
+        rows = slice(first, min(first + _BLOCK, n_jets))
+        some = slice(ends[rows.start], ends[rows.stop])
+        block = (flat[0][some], flat[1][some], flat[2][some], flat[3][some], counts[rows])
+        values, x, y = standard_frame(block, weight=weight, centre=centre, rotate=rotate, flip=flip)
+        _fill(out, rows, (values, x, y), half_width, normalise, counts[rows])
+    return out
+
+
+def standard_frame(
+    constituents: Momenta,
+    *,
+    weight: Literal["pt", "E"] = "pt",
+    centre: bool = True,
+    rotate: bool = True,
+    flip: bool = True,
+) -> tuple[Vector, Vector, Vector]:
+    """Return weights and coordinates of constituents after the steps, before the grid.
+
+    Parameters
+    ----------
+    constituents : Momenta
+        With transverse momentum, see `bycatch.kinematics.particles.momenta`.
+    weight, centre, rotate, flip
+        As in `jet_images`.
+
+    Returns
+    -------
+    weight : ndarray of shape (n_constituents,), in GeV
+    x, y : ndarray of shape (n_constituents,)
+        Along rapidity and azimuth (before the rotation).
+    """
+    px, py, pz, energy, counts = constituents
+    owner = np.repeat(np.arange(len(counts)), counts)
+
+    def total(values: Vector) -> Vector:
+        return np.bincount(owner, values, len(counts)).astype(np.float64, copy=False)
+
+    w = np.hypot(px, py) if weight == "pt" else energy
+    # Azimuths relative to the jet's momentum, so that no jet lies across pi.
+    jet_x, jet_y = total(px)[owner], total(py)[owner]
+    x, y = (
+        rapidity(px, py, pz, energy),
+        np.arctan2(py * jet_x - px * jet_y, px * jet_x + py * jet_y),
+    )
+    if centre:
+        norm = _inverse(total(w))
+        x -= (total(w * x) * norm)[owner]
+        y -= (total(w * y) * norm)[owner]
+    if rotate:
+        wx, wy = w * x, w * y
+        angle = 0.5 * np.arctan2(2.0 * total(wx * y), total(wx * x) - total(wy * y))
+        # The principal axis has this angle to the horizontal; turn it by the rest to the vertical.
+        cosine, sine = np.cos(angle)[owner], np.sin(angle)[owner]
+        x, y = sine * x - cosine * y, cosine * x + sine * y
+    x[np.abs(x) < _ROUNDING] = 0.0
+    y[np.abs(y) < _ROUNDING] = 0.0
+    if flip:
+        x *= np.where(total(w * np.sign(x)) > 0.0, -1.0, 1.0)[owner]
+        y *= np.where(total(w * np.sign(y)) < 0.0, -1.0, 1.0)[owner]
+    return w, x, y
+
+
+def represent(events: Events, **options: Any) -> Representation:
+    """Return the images of the jets of an events file.
+
+    Parameters
+    ----------
+    events : Events
+        One jet per row, with columns constituent_px, _py, _pz and _E.
+    **options
+        Of `jet_images`, except mask and dtype.
+
+    Returns
+    -------
+    Representation
+        Values of shape (n_jets, size, size), no mask.
+
+    Raises
+    ------
+    ColumnError, ConfigError, DataError
+        As in `jet_images`.
+    """
+    images = jet_images(jet_momenta(events), **options)
+    return Representation(images.pixels.astype(np.float32, copy=False), None, ("y", "x"))
+
+
+def _fill(
+    out: JetImages,
+    rows: slice,
+    frame: tuple[Vector, Vector, Vector],
+    half_width: tuple[float, float],
+    normalise: bool,
+    counts: NDArray[np.int64],
+) -> None:
+    """Add the constituents of some jets into their pixels."""
+    w, x, y = frame
+    n_jets, size = rows.stop - rows.start, out.pixels.shape[1]
+    owner = np.repeat(np.arange(n_jets), counts)
+    column = np.floor((x + half_width[0]) * (size / (2.0 * half_width[0])))
+    row = np.floor((y + half_width[1]) * (size / (2.0 * half_width[1])))
+    inside = (column >= 0) & (column < size) & (row >= 0) & (row < size)
+    pixel = (owner * size + row.astype(np.int64)) * size + column.astype(np.int64)
+    shape = (n_jets, size, size)
+    pixels = np.bincount(pixel[inside], w[inside], n_jets * size * size).reshape(shape)
+    beyond = np.where(inside, 0.0, w)
+    out.outside[rows] = np.bincount(owner, beyond, n_jets)
+    out.inside[rows] = np.bincount(owner, w - beyond, n_jets)
+    out.n_outside[rows] = np.bincount(owner, ~inside, n_jets).astype(np.int64)
+    if normalise:
+        pixels *= _inverse(pixels.sum(axis=(1, 2)))[:, None, None]
+    out.pixels[rows] = pixels
+
+
+def _inverse(values: Vector) -> Vector:
+    """Return 1 / values, 0 where a value is 0."""
+    return np.divide(1.0, values, out=np.zeros_like(values), where=values > 0.0)
+
+
+def _check(size: int, half_width: tuple[float, float], weight: str) -> None:
+    if size < 1:
+        message = f"An image needs at least 1 pixel along each side, but size is {size}."
+        raise ConfigError(message)
+    if len(half_width) != 2 or not all(0.0 < half < np.inf for half in half_width):
+        message = f"half_width needs two positive numbers, but it is {half_width}."
+        raise ConfigError(message)
+    if weight not in {"pt", "E"}:
+        message = f"The weight of a pixel is 'pt' or 'E', not {weight!r}."
+        raise ConfigError(message)
