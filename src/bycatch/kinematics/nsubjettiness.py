@@ -9,13 +9,13 @@ E-scheme axes (``kt``) for beta = 2 (and as the classic choice). Neither is mini
 References
 ----------
 J. Thaler and K. Van Tilburg, "Identifying boosted objects with N-subjettiness", arXiv:1011.2268,
-eq. 2.1; "Maximizing boosted top identification by minimizing N-subjettiness", arXiv:1108.2701;
+section 2; "Maximizing boosted top identification by minimizing N-subjettiness", arXiv:1108.2701;
 A. Larkoski, D. Neill and J. Thaler, "Jet shapes with the broadening axis", arXiv:1401.2158 (WTA).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -48,7 +48,7 @@ def nsubjettiness(
     Parameters
     ----------
     constituents : awkward array of shape (n_jets, var)
-        Records with px, py, pz and E, in GeV.
+        Records with px, py, pz and E, in GeV; or `bycatch.kinematics.particles.Momenta`.
     n_max : int
         Largest number of axes.
     beta : float
@@ -105,12 +105,10 @@ def nsubjettiness_betas(
     """
     _check(n_max, betas, radius)
     scale = 1.0 if radius is None else radius
-    out = np.zeros((len(betas), len(constituents), n_max))
-    for start in range(0, len(constituents), _BLOCK):
-        block = constituents[start : start + _BLOCK]
-        flat = momenta(block)
-        taus = _taus(flat, _axes(flat, n_max, axes), betas)
-        out[:, start : start + _BLOCK] = taus
+    flat = constituents if isinstance(constituents, tuple) else momenta(constituents)
+    out = np.zeros((len(betas), len(flat[4]), n_max))
+    for rows, block in _blocks(flat):
+        out[:, rows] = _taus(block, _axes(block, n_max, axes), betas)
     return out / np.power(scale, betas)[:, None, None]
 
 
@@ -133,11 +131,18 @@ def subjet_axes(constituents: Any, n_max: int, axes: str = "kt") -> list[NDArray
         As in `nsubjettiness`.
     """
     _check(n_max, (), None)
-    blocks = [
-        _axes(momenta(constituents[start : start + _BLOCK]), n_max, axes)
-        for start in range(0, max(len(constituents), 1), _BLOCK)
-    ]
+    blocks = [_axes(block, n_max, axes) for _, block in _blocks(momenta(constituents))]
     return [np.concatenate(parts) for parts in zip(*blocks, strict=True)]
+
+
+def _blocks(flat: Momenta) -> Iterator[tuple[slice, Momenta]]:
+    """Yield some jets at a time; one block without any where there are none."""
+    px, py, pz, energy, counts = flat
+    ends = np.concatenate([[0], np.cumsum(counts)])
+    for first in range(0, max(len(counts), 1), _BLOCK):
+        rows = slice(first, min(first + _BLOCK, len(counts)))
+        some = slice(ends[rows.start], ends[rows.stop])
+        yield rows, (px[some], py[some], pz[some], energy[some], counts[rows])
 
 
 def _check(n_max: int, betas: Sequence[float], radius: float | None) -> None:
