@@ -18,6 +18,7 @@ _VERBS = {
     "search": "Search for a resonance of unknown mass and decay.",
     "hunt": "Hunt for a bump in one spectrum, without learning.",
     "validate": "Measure how well a search is calibrated.",
+    "simulate": "Simulate events with Pythia 8 and a parametrised detector.",
     "demo": "Run a whole search on the embedded sample.",
     "cite": "Print BibTeX of the methods that a run used.",
 }

@@ -86,7 +86,8 @@ class Resolution:
         """
         part = np.minimum(np.searchsorted(self.eta, np.abs(eta)), len(self.eta) - 1)
         stochastic = np.asarray(self.stochastic)[part] / np.sqrt(np.maximum(energy, 1e-9))
-        return np.hypot(stochastic, np.asarray(self.constant)[part])
+        sigma: NDArray[np.float64] = np.hypot(stochastic, np.asarray(self.constant)[part])
+        return sigma
 
 
 @dataclass(frozen=True)

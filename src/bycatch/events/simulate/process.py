@@ -16,9 +16,9 @@ same names and dtypes, also where no event is accepted; heavy libraries imported
 
 Beyond that a process may have: several rows per event (repeat its index in `Selection.event`);
 weighted generation (Pythia's own weights are in ``batch.weight``: write them as the column
-``weight``); counters of a cut flow (`Selection.counts`) and a text made from them (`Process.table`);
-a user hook or a second generator (`Process.setup`); or no settings but `Process.mixture`, rows of
-other processes in given fractions.
+``weight``); counters of a cut flow (`Selection.counts`) and a text made from them
+(`Process.table`); a user hook or a second generator (`Process.setup`); or no settings but
+`Process.mixture`, rows of other processes in given fractions.
 """
 
 from __future__ import annotations

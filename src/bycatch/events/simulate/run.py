@@ -162,7 +162,7 @@ def _write(
             tallies.setdefault(part, []).append(Tally.from_json(tally))
     numbers = {part: combine(found) for part, found in sorted(tallies.items())}
     info = {**settings, "units": "GeV, pb", **_total(numbers), "parts": numbers}
-    info = json.loads(json.dumps(info))  # as it will be read: no tuples
+    info = dict(json.loads(json.dumps(info)))  # as it will be read: no tuples
     with atomic_file(output) as path, writer(path) as write:
         for step in steps:
             write(table_from_columns(load_chunk(folder.step(step)).columns, info))
