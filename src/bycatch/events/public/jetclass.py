@@ -231,12 +231,25 @@ def _events(path: str, raw: Batch) -> Events:
     vectors = [columns[f"constituent_{name}"] for name in FOUR_VECTOR]
     columns["jet_mass"] = mass(*(ak.to_numpy(ak.sum(vector, axis=1)) for vector in vectors))
     if "constituent_charge" in columns:
-        columns["constituent_charge"] = ak.values_astype(raw["part_charge"], np.int8)
+        columns["constituent_charge"] = _charges(path, raw["part_charge"])
     if _FLAGS[0] in raw:
         columns["constituent_kind"] = _kinds(path, raw)
     columns["jet_class"] = _classes(path, raw)
     label = (columns["jet_class"] > 0).astype(np.int8)
     return Events({**columns, "label": label}, label=label)
+
+
+def _charges(path: str, values: Any) -> Any:
+    import awkward as ak  # noqa: PLC0415 - slow to import
+
+    odd = ~np.isin(flat(values), (-1.0, 0.0, 1.0))
+    if odd.any():
+        message = (
+            f"Branch 'part_charge' of {path} is {flat(values)[odd][0]:g} in {odd.sum()} places, "
+            "but a charge is -1, 0 or 1; check how it was written."
+        )
+        raise InputError(message)
+    return ak.values_astype(values, np.int8)
 
 
 def _kinds(path: str, raw: Batch) -> Any:
@@ -264,7 +277,8 @@ def _classes(path: str, raw: Batch) -> NDArray[np.int8]:
             f"has {labels[first].tolist()} for {', '.join(_LABELS)}); check the labels."
         )
         raise InputError(message)
-    return labels.argmax(axis=1).astype(np.int8)
+    number: NDArray[np.int8] = np.argmax(labels, axis=1).astype(np.int8)
+    return number
 
 
 def _kind(values: Any) -> Any:
