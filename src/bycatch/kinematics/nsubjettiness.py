@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from bycatch.errors import ConfigError, nearest
 from bycatch.kinematics._fastjet import quiet, sequence
 from bycatch.kinematics.clustering import jet_definition
-from bycatch.kinematics.particles import Momenta, momenta
+from bycatch.kinematics.particles import Momenta, momenta, owners, sum_by
 from bycatch.kinematics.vectors import azimuth, rapidity
 
 __all__ = ["AXES", "nsubjettiness", "nsubjettiness_betas", "subjet_axes"]
@@ -187,8 +187,8 @@ def _taus(
     """Return tau without the radius, of shape (n_betas, n_jets, n_max)."""
     px, py, pz, energy, counts = flat
     pt, y, phi = np.hypot(px, py), rapidity(px, py, pz, energy), azimuth(px, py)
-    owner = np.repeat(np.arange(len(counts)), counts)
-    total = np.bincount(owner, pt, len(counts))
+    owner = owners(counts)
+    total = sum_by(owner, pt, len(counts))
     out = np.zeros((len(betas), len(counts), len(axes)))
     for index, some in enumerate(axes):
         squared = np.full(len(pt), np.inf)
@@ -198,7 +198,7 @@ def _taus(
         spread = counts > index + 1
         np.multiply(squared, np.repeat(spread, counts), out=squared)
         for position, beta in enumerate(betas):
-            out[position, :, index] = np.bincount(owner, pt * _power(squared, beta), len(counts))
+            out[position, :, index] = sum_by(owner, pt * _power(squared, beta), len(counts))
     return np.asarray(out / np.where(total > 0.0, total, 1.0)[:, None])
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bycatch.errors import ColumnError, DataError, nearest
 
-__all__ = ["COMPONENTS", "Momenta", "flatten", "momenta", "order_by", "pad", "sum_per_event"]
+__all__ = ["COMPONENTS", "Momenta", "flatten", "momenta", "order_by", "owners", "pad", "sum_by"]
 
 COMPONENTS = ("px", "py", "pz", "E")
 """Fields of a particle, in GeV."""
@@ -142,17 +142,34 @@ def order_by(values: Vector, counts: NDArray[np.int64]) -> NDArray[np.int64] | N
     ndarray of int of shape (n_values,), or None
         None where they are sorted already, which files of ours are. Equal values keep their order.
     """
-    owner = np.repeat(np.arange(len(counts)), counts)
+    owner = owners(counts)
     rises = (values[1:] > values[:-1]) & (owner[1:] == owner[:-1])
     if not rises.any():
         return None
     return np.asarray(np.lexsort((-values, owner)), dtype=np.int64)
 
 
-def sum_per_event(values: Vector, counts: NDArray[np.int64]) -> Vector:
-    """Return the sum of each event's values, of shape (n_events,); 0 for an empty event."""
-    owner = np.repeat(np.arange(len(counts)), counts)
-    return np.bincount(owner, values, len(counts)).astype(np.float64, copy=False)
+def sum_by(owner: NDArray[np.int64], values: NDArray[Any], n_events: int) -> Vector:
+    """Return the sum of each event's values, of shape (n_events,); 0 for an empty event.
+
+    Parameters
+    ----------
+    owner : ndarray of int of shape (n_values,)
+        Position of each value's event.
+    values : ndarray of shape (n_values,)
+        Numbers, or booleans to be counted.
+    n_events : int
+
+    Returns
+    -------
+    ndarray of shape (n_events,), float64
+    """
+    return np.asarray(np.bincount(owner, values, n_events), dtype=np.float64)
+
+
+def owners(counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the position of each value's event from the numbers of values per event."""
+    return np.repeat(np.arange(len(counts)), counts)
 
 
 def _from_padded(particles: NDArray[Any], mask: NDArray[np.bool_] | None) -> Momenta:

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from bycatch.errors import DataError
 from bycatch.events.table import Events
-from bycatch.kinematics.particles import COMPONENTS, Momenta, flatten, momenta
+from bycatch.kinematics.particles import COMPONENTS, Momenta, flatten, momenta, owners
 
-__all__ = ["Representation", "as_momenta", "jet_momenta", "ragged_columns"]
+__all__ = ["Representation", "as_momenta", "flat_column", "jet_momenta", "ragged_columns"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +76,37 @@ def ragged_columns(
     return flat, counts
 
 
+def flat_column(events: Events, name: str) -> NDArray[np.float64]:
+    """Return a column with one finite number per event.
+
+    Parameters
+    ----------
+    events : Events
+    name : str
+
+    Returns
+    -------
+    ndarray of shape (n_events,), float64
+
+    Raises
+    ------
+    ColumnError
+        If the column is missing.
+    DataError
+        If it is of variable length, or a value is not finite.
+    """
+    column = events[name]
+    if getattr(column, "ndim", 1) != 1:
+        message = f"Column {name!r} needs one number per event, but it has {column.ndim} axes."
+        raise DataError(message)
+    values = np.asarray(column, dtype=np.float64)
+    bad = int(np.count_nonzero(~np.isfinite(values)))
+    if bad:
+        message = f"{bad} of {len(values)} values of {name!r} are not finite; remove these events."
+        raise DataError(message)
+    return values
+
+
 def jet_momenta(events: Events) -> Momenta:
     """Return the constituents of each jet of an events file.
 
@@ -111,6 +142,6 @@ def as_momenta(constituents: Any, mask: NDArray[np.bool_] | None) -> Momenta:
     there = (px != 0.0) | (py != 0.0)
     if there.all():
         return px, py, pz, energy, counts
-    owner = np.repeat(np.arange(len(counts)), counts)
+    owner = owners(counts)
     kept = np.bincount(owner[there], minlength=len(counts))
     return px[there], py[there], pz[there], energy[there], kept

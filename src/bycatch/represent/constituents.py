@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from bycatch.errors import ConfigError, DataError, nearest
 from bycatch.events.table import Events
-from bycatch.kinematics.particles import Momenta, order_by, pad
+from bycatch.kinematics.particles import Momenta, order_by, owners, pad, sum_by
 from bycatch.kinematics.vectors import rapidity
 from bycatch.represent.base import Representation, as_momenta, jet_momenta
 
@@ -128,9 +128,9 @@ def _relative(flat: Momenta) -> tuple[Vector, ...]:
             "not exist; remove them, or use features='momenta'."
         )
         raise DataError(message)
-    owner = np.repeat(np.arange(len(counts)), counts)
+    owner = owners(counts)
     jet_x, jet_y, jet_z, jet_energy = (
-        np.bincount(owner, values, len(counts)) for values in (px, py, pz, energy)
+        sum_by(owner, values, len(counts)) for values in (px, py, pz, energy)
     )
     pt = np.hypot(px, py)
     # A jet whose momenta cancel has no direction; the floor keeps the logarithm of its pt finite.

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from bycatch.errors import ConfigError
 from bycatch.events.table import Events
-from bycatch.kinematics.particles import Momenta
+from bycatch.kinematics.particles import Momenta, owners, sum_by
 from bycatch.kinematics.vectors import rapidity
 from bycatch.represent.base import Representation, as_momenta, jet_momenta
 
@@ -159,10 +159,10 @@ def standard_frame(
         Along rapidity and azimuth (before the rotation).
     """
     px, py, pz, energy, counts = constituents
-    owner = np.repeat(np.arange(len(counts)), counts)
+    owner = owners(counts)
 
     def total(values: Vector) -> Vector:
-        return np.bincount(owner, values, len(counts)).astype(np.float64, copy=False)
+        return sum_by(owner, values, len(counts))
 
     w = np.hypot(px, py) if weight == "pt" else energy
     # Azimuths relative to the jet's momentum, so that no jet lies across pi.
@@ -224,7 +224,7 @@ def _fill(
     """Add the constituents of some jets into their pixels."""
     w, x, y = frame
     n_jets, size = rows.stop - rows.start, out.pixels.shape[1]
-    owner = np.repeat(np.arange(n_jets), counts)
+    owner = owners(counts)
     column = np.floor((x + half_width[0]) * (size / (2.0 * half_width[0])))
     row = np.floor((y + half_width[1]) * (size / (2.0 * half_width[1])))
     inside = (column >= 0) & (column < size) & (row >= 0) & (row < size)
@@ -232,9 +232,9 @@ def _fill(
     shape = (n_jets, size, size)
     pixels = np.bincount(pixel[inside], w[inside], n_jets * size * size).reshape(shape)
     beyond = np.where(inside, 0.0, w)
-    out.outside[rows] = np.bincount(owner, beyond, n_jets)
-    out.inside[rows] = np.bincount(owner, w - beyond, n_jets)
-    out.n_outside[rows] = np.bincount(owner, ~inside, n_jets).astype(np.int64)
+    out.outside[rows] = sum_by(owner, beyond, n_jets)
+    out.inside[rows] = sum_by(owner, w - beyond, n_jets)
+    out.n_outside[rows] = sum_by(owner, ~inside, n_jets).astype(np.int64)
     if normalise:
         pixels *= _inverse(pixels.sum(axis=(1, 2)))[:, None, None]
     out.pixels[rows] = pixels

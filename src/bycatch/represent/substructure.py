@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from bycatch.errors import ConfigError
 from bycatch.events.table import Events
 from bycatch.kinematics.nsubjettiness import nsubjettiness_betas
-from bycatch.kinematics.particles import Momenta
+from bycatch.kinematics.particles import Momenta, owners, sum_by
 from bycatch.kinematics.vectors import mass
 from bycatch.represent.base import Representation, as_momenta, jet_momenta
 
@@ -140,6 +140,6 @@ def _elements(n_bodies: int, *, full: bool) -> list[tuple[int, float]]:
 
 
 def _jet(flat: Momenta) -> list[NDArray[np.float64]]:
-    owner = np.repeat(np.arange(len(flat[4])), flat[4])
-    px, py, pz, energy = (np.bincount(owner, values, len(flat[4])) for values in flat[:4])
+    owner = owners(flat[4])
+    px, py, pz, energy = (sum_by(owner, values, len(flat[4])) for values in flat[:4])
     return [np.hypot(px, py), np.asarray(mass(px, py, pz, energy))]
