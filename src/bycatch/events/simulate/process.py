@@ -81,11 +81,16 @@ class Selection:
     counts : mapping of str to ndarray of shape (n_events,)
         Cut flow: for each generated event a number (or bool); the file's metadata hold their sums
         over all generated events, weighted by the events' weights.
+    share : ndarray of shape (n_events,), optional
+        Of each generated event the part of its weight that is accepted, in [0, 1], where the select
+        function looks at several versions of it (repeated decays); without it 1 for the events of
+        rows and 0 for others.
     """
 
     event: NDArray[np.integer]
     columns: Mapping[str, Any]
     counts: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    share: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True)

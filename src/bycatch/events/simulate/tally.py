@@ -34,9 +34,9 @@ class Tally:
     weight, weight2 : float
         Sums of the weights and of their squares.
     accepted, accepted2 : float
-        The same over accepted events.
+        The same over accepted events, each times its share (`Selection.share`).
     counts, counts2 : dict of str to float
-        Cut flow: sums of weight x count, and of weight^2 x count.
+        Cut flow: sums of weight x count and of its square.
     cross_section : CrossSection
         Of the generated process, before the selection.
     """
@@ -67,22 +67,23 @@ class Tally:
         judged : int
             How many of its events enter the sums: those before the chunk's last row.
         """
-        mask = np.zeros(len(weight), dtype=bool)
-        mask[selection.event] = True
+        share = np.zeros(len(weight)) if selection.share is None else selection.share
+        if selection.share is None:
+            share[selection.event] = 1.0
         self.rows += rows
         self.n_generated += len(weight)
         self.n_judged += judged
-        self.n_accepted += int(mask[:judged].sum())
+        self.n_accepted += int(np.count_nonzero(share[:judged]))
         w = weight[:judged]
         w2 = np.square(w)
         self.weight += float(w.sum())
         self.weight2 += float(w2.sum())
-        self.accepted += float(w @ mask[:judged])
-        self.accepted2 += float(w2 @ mask[:judged])
+        self.accepted += float(w @ share[:judged])
+        self.accepted2 += float(w2 @ np.square(share[:judged]))
         for name, values in selection.counts.items():
             count = np.asarray(values[:judged], dtype=np.float64)
             self.counts[name] = self.counts.get(name, 0.0) + float(w @ count)
-            self.counts2[name] = self.counts2.get(name, 0.0) + float(w2 @ count)
+            self.counts2[name] = self.counts2.get(name, 0.0) + float(w2 @ np.square(count))
 
     def to_json(self) -> dict[str, Any]:
         """Return the sums as a JSON-compatible mapping."""
