@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -10,8 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from bycatch.errors import ColumnError, DataError, InputError, nearest
 from bycatch.events.formats.base import damaged
-from bycatch.events.paths import split_object
+from bycatch.events.paths import PathLike, split_object
 from bycatch.events.table import Events
+from bycatch.tasks.files import atomic_write
 
 __all__ = [
     "FOUR_VECTOR",
@@ -22,6 +25,7 @@ __all__ = [
     "counts_of",
     "datasets",
     "flat",
+    "hdf5_file",
     "jets_of",
     "no_events",
     "pad",
@@ -173,6 +177,34 @@ def count_nonfinite(events: Events) -> dict[str, int]:
         if values.dtype.kind in "biuf":
             counts[name] = int(np.count_nonzero(~np.isfinite(values)))
     return counts
+
+
+@contextmanager
+def hdf5_file(path: PathLike) -> Iterator[Any]:
+    """Make an HDF5 file in memory and write it at the end, whole or not at all.
+
+    The library crashes when the disk is full while it holds an open file.
+
+    Parameters
+    ----------
+    path : str or path
+
+    Yields
+    ------
+    h5py.File
+
+    Raises
+    ------
+    StorageError
+        If the file cannot be written.
+    """
+    import h5py  # noqa: PLC0415 - only for the layouts that need it
+
+    with h5py.File(str(path), "w", driver="core", backing_store=False) as file:
+        yield file
+        file.flush()
+        image = file.id.get_file_image()
+    atomic_write(Path(path), image)
 
 
 def datasets(

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,9 +22,8 @@ from numpy.typing import ArrayLike, NDArray
 from bycatch.errors import DataError, InputError
 from bycatch.events.formats.base import damaged
 from bycatch.events.paths import PathLike, Paths, resolve_paths
-from bycatch.events.public._layouts import datasets, pad, unpad
+from bycatch.events.public._layouts import datasets, hdf5_file, pad, unpad
 from bycatch.events.table import Events
-from bycatch.tasks.files import atomic_file
 
 __all__ = [
     "CLASS_NAMES",
@@ -183,6 +181,8 @@ def scan(path: Paths, chunk: int = 100_000) -> Iterator[Objects]:
 def write(path: PathLike, objects: Objects | Events | Iterable[Objects | Events]) -> None:
     """Write events as ``Particles`` with their names, compressed with gzip.
 
+    The compressed file is built in memory.
+
     Parameters
     ----------
     path : str or path
@@ -199,11 +199,9 @@ def write(path: PathLike, objects: Objects | Events | Iterable[Objects | Events]
     StorageError
         If the file cannot be written.
     """
-    import h5py  # noqa: PLC0415 - only to write
-
     parts = [objects] if isinstance(objects, Objects | Events) else objects
     options = {"compression": "gzip", "chunks": True}
-    with atomic_file(Path(path)) as temporary, h5py.File(temporary, "w") as file:
+    with hdf5_file(path) as file:
         table = file.create_dataset(
             "Particles", (0, 19, 4), "f8", maxshape=(None, 19, 4), **options
         )
@@ -296,14 +294,12 @@ def write_submission(path: PathLike, submission: Submission) -> None:
     StorageError
         If the file cannot be written.
     """
-    import h5py  # noqa: PLC0415 - only to write
-
     events = _event_numbers(submission.events)
     for name in _NUMBERS:
         if not getattr(submission, name) >= 0:
             message = f"{name} of a submission is at least 0, not {getattr(submission, name)}."
             raise DataError(message)
-    with atomic_file(Path(path)) as temporary, h5py.File(temporary, "w") as file:
+    with hdf5_file(path) as file:
         options = {"compression": "gzip"} if events.size else {}
         file.create_dataset("Result", data=events, **options)
         for name in (*_NUMBERS, "Device"):

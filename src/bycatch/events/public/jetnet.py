@@ -10,7 +10,6 @@ and https://doi.org/10.5281/zenodo.6302240 (150 particles).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -24,13 +23,13 @@ from bycatch.events.public._layouts import (
     counts_of,
     datasets,
     flat,
+    hdf5_file,
     pad,
     pieces,
     unpad,
 )
 from bycatch.events.table import Events
 from bycatch.kinematics.vectors import cartesian, delta_phi, pt_eta_phi_mass
-from bycatch.tasks.files import atomic_file
 
 __all__ = ["WIDTHS", "read", "scan", "write"]
 
@@ -114,8 +113,6 @@ def write(path: PathLike, events: Pieces, width: Literal[30, 150] = 30) -> None:
     StorageError
         If the file cannot be written.
     """
-    import h5py  # noqa: PLC0415 - only to write
-
     if width not in WIDTHS:
         message = f"JetNet files have 30 or 150 particles per jet, not {width}."
         raise DataError(message)
@@ -123,7 +120,7 @@ def write(path: PathLike, events: Pieces, width: Literal[30, 150] = 30) -> None:
     if not parts:
         message = f"There are no jets to write to {path}."
         raise DataError(message)
-    with atomic_file(Path(path)) as temporary, h5py.File(temporary, "w") as file:
+    with hdf5_file(path) as file:
         for name, arrays in zip(_SHAPES, zip(*parts, strict=True), strict=True):
             file.create_dataset(name, data=np.concatenate(arrays), compression="gzip")
 
