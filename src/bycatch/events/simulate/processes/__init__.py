@@ -10,7 +10,11 @@ from bycatch.events.simulate.process import Process
 
 __all__ = ["FAMILIES", "all_processes", "find_process"]
 
-FAMILIES = ("dijets",)
+FAMILIES = (
+    "dijets",
+    "top_landscape",
+    "rpv_gluinos",
+)
 """Files of this folder; each ends in a tuple ``PROCESSES``."""
 
 

@@ -1,0 +1,78 @@
+"""Top and QCD jets as in the top-tagging reference data set.
+
+14 TeV without multiple interactions, anti-kT with R = 0.8, pT within 550 and 650 GeV,
+abs(eta) < 2. A top jet lies within 0.8 of a hadronic top and of its three quarks; QCD jets are not
+matched. The leading two jets of an event are looked at; the detector is
+`bycatch.events.simulate.detector.FULL` instead of Delphes.
+
+References
+----------
+A. Butter et al., "The machine learning landscape of top taggers", arXiv:1902.09914.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bycatch.events.simulate.jets import (
+    JET_COLUMNS,
+    JetWindow,
+    hard_quarks,
+    jet_columns,
+    jets_in_window,
+    within,
+)
+from bycatch.events.simulate.process import Batch, Process, Selection
+
+__all__ = ["PROCESSES", "WINDOW"]
+
+WINDOW = JetWindow(radius=0.8, pt=(550.0, 650.0), eta_max=2.0, n_leading=2)
+_DISTANCE = 0.8
+
+_COMMON = ("Beams:eCM = 14000.", "PartonLevel:MPI = off")
+# Widening these windows changes the spectrum of the jets' pT by less than its statistical error
+# (tests/validation/test_simulation_windows.py).
+_QCD_PT_HAT = ("PhaseSpace:pTHatMin = 450.", "PhaseSpace:pTHatMax = 900.")
+_TOP_PT_HAT = ("PhaseSpace:pTHatMin = 450.", "PhaseSpace:pTHatMax = 900.")
+_HADRONIC_W = ("24:onMode = off", "24:onIfAny = 1 2 3 4 5")
+
+
+def _select_qcd(batch: Batch) -> Selection:
+    found = jets_in_window(batch, WINDOW)
+    return Selection(found.event, jet_columns(found, 0))
+
+
+def _select_tops(batch: Batch) -> Selection:
+    found = jets_in_window(batch, WINDOW)
+    matched = np.zeros(len(found.event), dtype=bool)
+    for sign in (1, -1):
+        matched |= within(found, hard_quarks(batch, (6 * sign, 24 * sign)), _DISTANCE, 3)
+    found = found.keep(matched)
+    return Selection(found.event, jet_columns(found, 1))
+
+
+PROCESSES = (
+    Process(
+        name="top_jets",
+        title="Hadronic top jets, 14 TeV, R=0.8, pT 550-650 GeV (top landscape)",
+        settings=(
+            *_COMMON,
+            "Top:gg2ttbar = on",
+            "Top:qqbar2ttbar = on",
+            *_TOP_PT_HAT,
+            *_HADRONIC_W,
+        ),
+        select=_select_tops,
+        columns=JET_COLUMNS,
+        label=1,
+        references=("arXiv:1902.09914",),
+    ),
+    Process(
+        name="qcd_jets",
+        title="Quark and gluon jets, 14 TeV, R=0.8, pT 550-650 GeV (top landscape)",
+        settings=(*_COMMON, "HardQCD:all = on", *_QCD_PT_HAT),
+        select=_select_qcd,
+        columns=JET_COLUMNS,
+        references=("arXiv:1902.09914",),
+    ),
+)
