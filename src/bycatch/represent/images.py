@@ -230,7 +230,7 @@ def _fill(
     inside = (column >= 0) & (column < size) & (row >= 0) & (row < size)
     pixel = (owner * size + row.astype(np.int64)) * size + column.astype(np.int64)
     shape = (n_jets, size, size)
-    pixels = np.bincount(pixel[inside], w[inside], n_jets * size * size).reshape(shape)
+    pixels = sum_by(pixel[inside], w[inside], n_jets * size * size).reshape(shape)
     beyond = np.where(inside, 0.0, w)
     out.outside[rows] = sum_by(owner, beyond, n_jets)
     out.inside[rows] = sum_by(owner, w - beyond, n_jets)
