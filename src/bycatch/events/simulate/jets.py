@@ -163,4 +163,4 @@ def within(found: Jets, quarks: Any, distance: float, number: int) -> NDArray[np
     _, eta, phi, _ = pt_eta_phi_mass(*total)
     centre = delta_r(eta, phi, found.jets.eta, found.jets.phi) < distance
     all_near = ak.all(near, axis=1) & (ak.num(own, axis=1) == number) & centre
-    return ak.to_numpy(all_near).astype(bool)
+    return np.asarray(all_near, dtype=np.bool_)

@@ -1,4 +1,4 @@
-"""The di-jet sample of the project: QCD, and W' -> XY with two jets of substructure.
+"""Di-jets as in the project's sample: QCD, W' -> XY and Z' -> top pairs.
 
 Made with the recipe of ``pythia/dijet_qcd.parquet`` and ``pythia/dijet_wprime_xy.parquet``: 13 TeV,
 particles smeared (`bycatch.events.simulate.detector.SMEARED`), anti-kT with R = 1.0, leading jet
@@ -98,6 +98,46 @@ def _select_qcd(batch: Batch) -> Selection:
     return dijet_selection(batch, 0)
 
 
+def _select_signal(batch: Batch) -> Selection:
+    return dijet_selection(batch, 1)
+
+
+# Pythia knows no decay of the W' to new particles: X and Y are made up here, with flat decays, and
+# the width is forced since Pythia would compute that of a Standard-Model-like W'.
+_WPRIME_XY = (
+    "Beams:eCM = 13000.",
+    "NewGaugeBoson:ffbar2Wprime = on",
+    "9000001:new = X+ X- 3 3 0 500. 5. 400. 600. 0.",
+    "9000001:isResonance = true",
+    "9000001:oneChannel = 1 1.0 100 2 -1",
+    "9000002:new = Y0 void 3 0 0 100. 1. 80. 120. 0.",
+    "9000002:isResonance = true",
+    "9000002:oneChannel = 1 0.2 100 1 -1",
+    "9000002:addChannel = 1 0.2 100 2 -2",
+    "9000002:addChannel = 1 0.2 100 3 -3",
+    "9000002:addChannel = 1 0.2 100 4 -4",
+    "9000002:addChannel = 1 0.2 100 5 -5",
+    "34:m0 = 3500.",
+    "34:mWidth = 35.",
+    "34:mMin = 2000.",
+    "34:doForceWidth = on",
+    "34:oneChannel = 1 1.0 100 9000001 9000002",
+)
+_ZPRIME_TT = (
+    "Beams:eCM = 13000.",
+    "NewGaugeBoson:ffbar2gmZZprime = on",
+    "Zprime:gmZmode = 3",
+    "32:m0 = 3500.",
+    "32:mWidth = 35.",
+    "32:mMin = 2000.",
+    "32:doForceWidth = on",
+    "32:onMode = off",
+    "32:onIfAny = 6",
+    "24:onMode = off",
+    "24:onIfAny = 1 2 3 4 5",
+)
+
+
 PROCESSES = (
     Process(
         name="dijet",
@@ -105,6 +145,24 @@ PROCESSES = (
         settings=("Beams:eCM = 13000.", "HardQCD:all = on", "PhaseSpace:pTHatMin = 1000."),
         select=_select_qcd,
         columns=DIJET_COLUMNS,
+        references=("arXiv:2101.08320",),
+    ),
+    Process(
+        name="wprime_xy",
+        title="W' (3.5 TeV) -> X (500) Y (100) -> 4 quarks, selected as dijet",
+        settings=_WPRIME_XY,
+        select=_select_signal,
+        columns=DIJET_COLUMNS,
+        label=1,
+        references=("arXiv:2101.08320",),
+    ),
+    Process(
+        name="zprime_tt",
+        title="Z' (3.5 TeV) -> top pairs that decay to hadrons, selected as dijet",
+        settings=_ZPRIME_TT,
+        select=_select_signal,
+        columns=DIJET_COLUMNS,
+        label=1,
         references=("arXiv:2101.08320",),
     ),
 )
