@@ -35,6 +35,10 @@ AXES = {"kt": "E", "wta_kt": "WTA_pt"}
 # Jets at a time: the arrays of some 100 constituents each then stay in the processor's cache.
 _BLOCK = 512
 
+# Square of the distance between a constituent and the axis along it, which a small exponent beta
+# would make a large number of.
+_ROUNDING = 1e-26
+
 
 def nsubjettiness(
     constituents: Any,
@@ -196,7 +200,7 @@ def _taus(
             np.minimum(squared, _squared(y, phi, some[:, k], counts), out=squared)
         # With an axis on each constituent tau is zero by definition, not by rounding.
         spread = counts > index + 1
-        np.multiply(squared, np.repeat(spread, counts), out=squared)
+        squared[(squared < _ROUNDING) | ~np.repeat(spread, counts)] = 0.0
         for position, beta in enumerate(betas):
             out[position, :, index] = sum_by(owner, pt * _power(squared, beta), len(counts))
     return np.asarray(out / np.where(total > 0.0, total, 1.0)[:, None])
