@@ -12,8 +12,11 @@ __all__ = ["FAMILIES", "all_processes", "find_process"]
 
 FAMILIES = (
     "dijets",
+    "lepton_stream",
+    "lepton_benchmarks",
     "top_landscape",
     "rpv_gluinos",
+    "dark_showers",
 )
 """Files of this folder; each ends in a tuple ``PROCESSES``."""
 
