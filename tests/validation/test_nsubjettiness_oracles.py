@@ -70,25 +70,21 @@ def test_axes_are_exclusive_jets_of_single_events(axes, scheme):
 
 
 @pytest.mark.parametrize("axes", AXES)
-def test_three_prongs_that_are_alike(axes):
-    # An equilateral triangle of side d and nearly equal pt: the softest corner merges first, and
-    # an axis by winner takes all lies on the hardest corner of those it holds.
-    d = 0.1
-    rows = np.stack(
-        cartesian(
-            np.array([1.0, 1.0, 1.0]) * 50 * np.array([1.0, 0.999, 0.998]),
-            d * np.array([0.0, 1.0, 0.5]),
-            d * np.array([0.0, 0.0, np.sqrt(0.75)]),
-            0.0,
-        ),
-        axis=1,
-    )
+def test_three_prongs_by_hand(axes):
+    # Corners at (0, 0), (d, 0) and (0, c) with c < d, of pt 1, 0.999 and 0.998: the first and the
+    # third merge first; an axis by winner takes all lies on the hardest corner that it holds.
+    d, c, share = 0.1, 0.08, np.array([1.0, 0.999, 0.998])
+    corners = np.array([[0.0, 0.0], [d, 0.0], [0.0, c]])
+    rows = np.stack(cartesian(50 * share, corners[:, 0], corners[:, 1], 0.0), axis=1)
     tau = nsubjettiness(ragged(rows, [3]), 4, axes=axes)[0]
     assert tau[2] == tau[3] == 0
     if axes == "wta_kt":
-        np.testing.assert_allclose(tau[:2], np.array([1.997, 0.998]) * d / 2.997, rtol=1e-9)
-    else:  # the axis is the centre, d / sqrt(3) from each corner; then the middle of one side
-        np.testing.assert_allclose(tau[:2], [d / np.sqrt(3), d / 3], rtol=1e-2)
+        want = np.array([0.999 * d + 0.998 * c, 0.998 * c]) / 2.997
+        np.testing.assert_allclose(tau[:2], want, rtol=1e-9)
+    else:  # the axis is the centre of the corners, then of the two, up to the jet's curvature
+        centre = corners.mean(axis=0)
+        want = np.array([np.hypot(*(corners - centre).T).mean(), c / 3])
+        np.testing.assert_allclose(tau[:2], want, rtol=2e-3)
 
 
 @pytest.mark.parametrize("axes", AXES)
