@@ -92,3 +92,57 @@ def make_jets():
 
     make.of = Jets
     return make
+
+
+def _kind(rng, name, counts, fields, columns):
+    total = int(np.sum(counts))
+    pt = ak.unflatten(rng.exponential(25.0, total) + 3.0, counts)
+    columns[f"{name}_pt"] = ak.sort(pt, axis=1, ascending=False)
+    draws = {
+        "eta": lambda: rng.normal(0, 1.4, total),
+        "phi": lambda: rng.uniform(-np.pi, np.pi, total),
+        "charge": lambda: rng.choice(np.array([-1, 1], np.int8), total),
+        "mass": lambda: rng.exponential(5.0, total),
+        "b_tag": lambda: rng.integers(0, 2, total).astype(np.int8),
+        "kind": lambda: rng.integers(0, 5, total).astype(np.int8),
+    }
+    for field in fields:
+        values = draws[field]() if field in draws else rng.exponential(0.08, total)
+        columns[f"{name}_{field}"] = ak.unflatten(values, counts)
+
+
+@pytest.fixture
+def make_stream():
+    """Return a function that makes columns of the lepton stream, without any physics in them."""
+
+    def make(n_events, seed=1):
+        rng = np.random.default_rng(seed)
+        lepton = ("eta", "phi", "charge", "iso_charged", "iso_neutral", "iso_photon")
+        columns = {
+            "met_pt": rng.exponential(30.0, n_events),
+            "met_phi": rng.uniform(-np.pi, np.pi, n_events),
+            "n_charged_hadrons": rng.poisson(60, n_events),
+            "n_neutral_hadrons": rng.poisson(15, n_events),
+        }
+        _kind(rng, "electron", rng.poisson(1.0, n_events), lepton, columns)
+        _kind(rng, "muon", rng.poisson(1.0, n_events), lepton, columns)
+        _kind(rng, "photon", rng.poisson(0.5, n_events), ("eta", "phi"), columns)
+        _kind(rng, "jet", rng.poisson(4.0, n_events), ("eta", "phi", "mass", "b_tag"), columns)
+        fields = ("eta", "phi", "kind", "charge")
+        _kind(rng, "particle", rng.poisson(20.0, n_events), fields, columns)
+        return columns
+
+    return make
+
+
+@pytest.fixture
+def turn_stream():
+    """Return a function that rotates events of the lepton stream about the beam."""
+
+    def turn(columns, angle):
+        return {
+            name: values + angle if name.endswith("_phi") else values
+            for name, values in columns.items()
+        }
+
+    return turn
