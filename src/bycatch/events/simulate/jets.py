@@ -14,9 +14,18 @@ from bycatch.events.simulate.process import Batch
 from bycatch.kinematics.clustering import cluster
 from bycatch.kinematics.vectors import delta_r, pt_eta_phi_mass
 
-__all__ = ["JET_COLUMNS", "JetWindow", "hard_quarks", "jet_columns", "jets_in_window", "within"]
+__all__ = [
+    "JET_COLUMNS",
+    "JetWindow",
+    "hard_quarks",
+    "hits",
+    "jet_columns",
+    "jets_in_window",
+    "within",
+]
 
 _MOST_CONSTITUENTS = 200
+_DARK_QUARK = 4900101
 
 JET_COLUMNS = {
     "jet_pt": "GeV",
@@ -108,7 +117,7 @@ def jet_columns(found: Jets, label: int) -> dict[str, Any]:
 
 
 def hard_quarks(batch: Batch, parents: tuple[int, ...]) -> Any:
-    """Return the quarks that some resonances decay to, before they radiate.
+    """Return the quarks, dark ones included, that resonances decay to, before they radiate.
 
     Parameters
     ----------
@@ -124,7 +133,8 @@ def hard_quarks(batch: Batch, parents: tuple[int, ...]) -> Any:
     import awkward as ak  # noqa: PLC0415 - slow to import
 
     record = batch.record
-    outgoing = record[(abs(record.status) == 23) & (abs(record.id) <= 5)]
+    quark = (abs(record.id) <= 5) | (abs(record.id) == _DARK_QUARK)
+    outgoing = record[(abs(record.status) == 23) & quark]
     mother = record.id[outgoing.mother1]
     wanted = ak.zeros_like(mother, dtype=bool)
     for code in parents:
@@ -164,3 +174,22 @@ def within(found: Jets, quarks: Any, distance: float, number: int) -> NDArray[np
     centre = delta_r(eta, phi, found.jets.eta, found.jets.phi) < distance
     all_near = ak.all(near, axis=1) & (ak.num(own, axis=1) == number) & centre
     return np.asarray(all_near, dtype=np.bool_)
+
+
+def hits(found: Jets, quarks: Any, distance: float) -> NDArray[np.bool_]:
+    """Return which jets have at least one quark near their axis.
+
+    Parameters
+    ----------
+    found, quarks, distance
+        As in `within`, with any number of quarks.
+
+    Returns
+    -------
+    ndarray of bool of shape (n_jets,)
+    """
+    import awkward as ak  # noqa: PLC0415 - slow to import
+
+    own = quarks[found.event]
+    near = delta_r(own.eta, own.phi, found.jets.eta, found.jets.phi) < distance
+    return np.asarray(ak.any(near, axis=1), dtype=np.bool_)

@@ -26,14 +26,15 @@ def ragged_like(pattern: Any, values: Any) -> Any:
     return ak.unflatten(values, ak.num(pattern))
 
 
-def final_state(batch: Batch, *, visible: bool = False) -> Any:
+def final_state(batch: Batch, *, visible: bool = True) -> Any:
     """Return the stable particles of each event.
 
     Parameters
     ----------
     batch : Batch
     visible : bool
-        Leave out what no detector sees: neutrinos and stable dark matter.
+        Leave out what no detector sees: neutrinos and stable dark matter. False keeps them, for
+        the truth of missing momentum.
 
     Returns
     -------
