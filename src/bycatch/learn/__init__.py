@@ -22,6 +22,15 @@ Densities p(x | c)
 ``coupling``, ``maf``
     Coupling-spline flow (samples in two passes) and masked autoregressive flow (as in the papers).
 
+Taggers p(1|x) of jets, learned from truth labels
+-------------------------------------------------
+``deep_sets``, ``transformer``
+    On constituents with a mask. The transformer is the better and the slower one.
+``cnn``
+    On 40x40 images.
+``mlp``
+    On the N-subjettiness basis.
+
 Importing this package imports neither torch nor LightGBM nor scikit-learn.
 """
 
@@ -38,17 +47,22 @@ from bycatch.learn.checkpoint import read_kind
 
 if TYPE_CHECKING:
     from bycatch.learn.base import ClassifierEnsemble, DensityEnsemble
+    from bycatch.learn.tagger import NeuralTagger
 
 __all__ = [
     "CLASSIFIERS",
     "DENSITIES",
+    "TAGGERS",
     "classifier_options",
     "density_citation",
     "density_options",
     "load_classifier",
     "load_density",
+    "load_tagger",
     "make_classifier",
     "make_density",
+    "make_tagger",
+    "tagger_options",
 ]
 
 CLASSIFIERS: dict[str, str] = {
@@ -66,6 +80,14 @@ DENSITIES: dict[str, str] = {
     "maf": "bycatch.learn.flows:MafEnsemble",
 }
 """Name in a configuration file -> ``module:class``."""
+
+TAGGERS: dict[str, str] = {
+    "cnn": "bycatch.learn.tagger_cnn:ImageTagger",
+    "deep_sets": "bycatch.learn.tagger_deep_sets:DeepSetsTagger",
+    "transformer": "bycatch.learn.tagger_transformer:TransformerTagger",
+    "mlp": "bycatch.learn.tagger_mlp:DenseTagger",
+}
+"""Name of a supervised tagger -> ``module:class``."""
 
 
 def _class(name: str, known: Mapping[str, str], kind: str) -> type[Any]:
@@ -233,3 +255,67 @@ def load_density(folder: Path) -> DensityEnsemble:
         Where the folder is missing, damaged, or holds something else.
     """
     return cast("DensityEnsemble", _class(read_kind(folder), DENSITIES, "density").load(folder))
+
+
+def tagger_options(name: str) -> dict[str, object]:
+    """Return the options of a tagger with their defaults.
+
+    Parameters
+    ----------
+    name : str
+        Key of `TAGGERS`.
+
+    Returns
+    -------
+    dict
+        Option -> default value, without `members`.
+
+    Raises
+    ------
+    ConfigError
+        Where there is no such tagger.
+    """
+    return _options(_class(name, TAGGERS, "tagger"))
+
+
+def make_tagger(name: str, members: int = 1, **options: object) -> NeuralTagger:
+    """Return an untrained tagger.
+
+    Parameters
+    ----------
+    name : str
+        Key of `TAGGERS`.
+    members : int
+        Number of independent trainings.
+    **options
+        Options of that tagger, see `tagger_options`.
+
+    Returns
+    -------
+    NeuralTagger
+
+    Raises
+    ------
+    ConfigError
+        Where the tagger or an option is unknown, or a value makes no sense.
+    """
+    return cast("NeuralTagger", _make(name, members, options, _class(name, TAGGERS, "tagger")))
+
+
+def load_tagger(folder: Path) -> NeuralTagger:
+    """Read a tagger of any kind that `save` wrote.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Returns
+    -------
+    NeuralTagger
+
+    Raises
+    ------
+    InputError
+        Where the folder is missing, damaged, or holds something else.
+    """
+    return cast("NeuralTagger", _class(read_kind(folder), TAGGERS, "tagger").load(folder))

@@ -10,7 +10,14 @@ from numpy.typing import NDArray
 
 from bycatch.errors import ConfigError, DataError
 
-__all__ = ["MemberRows", "check_features", "check_members", "check_option", "member_rows"]
+__all__ = [
+    "MemberRows",
+    "check_features",
+    "check_members",
+    "check_option",
+    "labelled_rows",
+    "member_rows",
+]
 
 
 @dataclass(frozen=True)
@@ -126,7 +133,37 @@ def member_rows(
         overlap, or a class has no rows or no positive sum of weights.
     """
     X = check_features(X)
-    n_rows = len(X)
+    y, rows = labelled_rows(len(X), y, weight, train, validate, n_members)
+    return X, y, rows
+
+
+def labelled_rows(
+    n_rows: int,
+    y: NDArray[np.int8],
+    weight: NDArray[np.float64] | None,
+    train: NDArray[np.bool_],
+    validate: NDArray[np.bool_],
+    n_members: int,
+) -> tuple[NDArray[np.int8], list[MemberRows]]:
+    """Do what `member_rows` does for rows whose features have been checked, whatever they are.
+
+    Parameters
+    ----------
+    n_rows : int
+    y, weight, train, validate, n_members
+        As in `member_rows`.
+
+    Returns
+    -------
+    y : ndarray
+        As int8.
+    rows : list of MemberRows
+
+    Raises
+    ------
+    DataError
+        As in `member_rows`.
+    """
     y = np.asarray(y)
     weights = np.ones(n_rows) if weight is None else np.asarray(weight, dtype=np.float64)
     for name, shape, expected in (
@@ -162,7 +199,7 @@ def member_rows(
                 _balanced(y[check], weights[check], m, "validation"),
             )
         )
-    return X, y.astype(np.int8), rows
+    return y.astype(np.int8), rows
 
 
 def _balanced(
