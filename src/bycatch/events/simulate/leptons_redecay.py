@@ -45,8 +45,8 @@ HEAVY = (411, 421, 431, 4122, 4132, 4232, 4332, 511, 521, 531, 541, 5122, 5132, 
 STABLE_HEAVY = tuple(f"{code}:mayDecay = off" for code in HEAVY)
 """Settings that keep them."""
 
-PT_MIN = 20.0
-"""A true lepton below, in GeV, cannot be measured above the trigger's 23 GeV: it is six sigma."""
+PT_MIN = 21.0
+"""A true lepton below, in GeV, is not measured above the trigger's 23 GeV: that is four sigma."""
 
 _ETA_MAX = {11: 3.0, 13: 2.1}
 # A lepton may leave its hadron's direction, but not at these momenta.

@@ -133,7 +133,8 @@ def leptons(candidates: Any, kind: int, rng: np.random.Generator) -> Any:
     found = np.flatnonzero(kinds == kind)
     identified = rng.random(len(found)) < IDENTIFICATION[kind](pt[found], eta[found])
     found = found[identified]
-    sums = isolation(found, counts, (pt, eta, phi), kinds)
+    # In the precision of files, so that what a file says is below the cut is what was below it.
+    sums = isolation(found, counts, (pt, eta, phi), kinds).astype(np.float32).astype(np.float64)
     isolated = sums.sum(axis=0) < ISOLATION[kind]
     found, sums = found[isolated], sums[:, isolated]
     event = np.repeat(np.arange(len(counts)), counts)[found]

@@ -14,6 +14,7 @@ FAMILIES = (
     "dijets",
     "lepton_stream",
     "lepton_benchmarks",
+    "top_pairs",
     "top_landscape",
     "rpv_gluinos",
     "dark_showers",

@@ -48,7 +48,7 @@ QCD_SETTINGS = (
     *STABLE_HEAVY,
 )
 
-_COPIES = 200
+_COPIES = 400
 # Makes the weights of rows 1 on average: measured, and a constant so that chunks do not matter.
 _MEAN_WEIGHT = 1.0
 
