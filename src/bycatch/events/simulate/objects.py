@@ -55,6 +55,7 @@ __all__ = [
     "jets",
     "leptons",
     "missing_momentum",
+    "pairs",
     "photons",
 ]
 
@@ -197,7 +198,7 @@ def isolation(
     pt, eta, phi = directions
     event = np.repeat(np.arange(len(counts)), counts)[targets]
     start = np.cumsum(counts) - counts
-    target, other = _pairs(counts[event], start[event])
+    target, other = pairs(counts[event], start[event])
     here = targets[target]
     near = (here != other) & (delta_r(eta[here], phi[here], eta[other], phi[other]) < radius)
     target, other = target[near], other[near]
@@ -299,7 +300,7 @@ def b_tags(found: Any, hadrons: Any, rng: np.random.Generator) -> tuple[Any, Any
     counts, others = ak.to_numpy(ak.num(found)), ak.to_numpy(ak.num(hadrons))
     start = np.cumsum(others) - others
     event = np.repeat(np.arange(len(counts)), counts)
-    jet, hadron = _pairs(others[event], start[event])
+    jet, hadron = pairs(others[event], start[event])
     eta, phi = (ak.to_numpy(ak.flatten(found[name])) for name in ("eta", "phi"))
     there = [ak.to_numpy(ak.flatten(hadrons[name])) for name in ("eta", "phi", "flavour")]
     near = delta_r(eta[jet], phi[jet], there[0][hadron], there[1][hadron]) < CONE
@@ -337,10 +338,21 @@ def _directions(candidates: Any) -> tuple[NDArray[np.float64], ...]:
     return np.hypot(px, py), pseudorapidity(px, py, pz), azimuth(px, py)
 
 
-def _pairs(
+def pairs(
     counts: NDArray[np.integer], start: NDArray[np.integer]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Pair object i with the flat positions start[i] to start[i] + counts[i]."""
+    """Pair each object with a stretch of flat positions, such as all other objects of its event.
+
+    Parameters
+    ----------
+    counts, start : ndarray of shape (n_objects,)
+        Length and begin of each object's stretch.
+
+    Returns
+    -------
+    first, second : ndarray of shape (n_pairs,), int64
+        Object, and position within its stretch.
+    """
     first = np.repeat(np.arange(len(counts)), counts)
     ramp = np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts)
     return first, start[first] + ramp

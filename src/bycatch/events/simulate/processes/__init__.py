@@ -15,6 +15,8 @@ FAMILIES = (
     "lepton_stream",
     "lepton_benchmarks",
     "top_pairs",
+    "bosons",
+    "pileup",
     "top_landscape",
     "rpv_gluinos",
     "dark_showers",
