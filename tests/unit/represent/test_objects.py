@@ -45,6 +45,17 @@ def test_more_objects_than_places():
     assert made.mask.sum() == 11
 
 
+def test_order_within_an_event_does_not_matter(make_stream):
+    columns = make_stream(100)
+    turned_round = {
+        name: values[:, ::-1] if isinstance(values, ak.Array) else values
+        for name, values in columns.items()
+    }
+    one, two = (event_objects(Events(some)) for some in (columns, turned_round))
+    np.testing.assert_array_equal(two.values, one.values)
+    np.testing.assert_array_equal(two.mask, one.mask)
+
+
 def test_sine_and_cosine_hold_the_angle(make_stream, turn_stream):
     columns = make_stream(100)
     plain, turned = event_objects(Events(columns)), event_objects(Events(columns), sin_cos=True)
