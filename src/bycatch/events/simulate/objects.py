@@ -372,6 +372,6 @@ def _flavour(codes: NDArray[np.integer]) -> NDArray[np.int8]:
     size = np.abs(codes)
     meson, baryon = size // 100 % 10, size // 1000 % 10
     heaviest = np.maximum(meson, baryon)
-    # Below 100 there are no hadrons; diquarks end on 0x, and supersymmetry begins at a million.
-    hadron = (size > 100) & (size < 1_000_000) & (meson > 0)
+    # Below 100 there are no hadrons; diquarks end on 0x; supersymmetry begins at a million.
+    hadron = (size > 100) & (size < 1_000_000) & (meson > 0) & (size // 10 % 10 > 0)
     return np.where(hadron & (heaviest >= 4) & (heaviest <= 5), heaviest, 0).astype(np.int8)

@@ -208,7 +208,8 @@ def _zjets(name: str, tune: int, text: str) -> Process:
             "WeakZ0:gmZmode = 2",
             "23:onMode = off",
             "23:onIfAny = 12 14 16",
-            "PhaseSpace:pTHatMin = 140.",
+            # Of the events with a Z above 200 GeV, fewer than one in a thousand come from below.
+            "PhaseSpace:pTHatMin = 120.",
         ),
         select=select_zjets,
         columns=ZJETS_COLUMNS,
