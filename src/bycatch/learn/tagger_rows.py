@@ -160,7 +160,8 @@ def constituent_scaling(
         low = np.minimum(low, values.min(axis=(0, 1), where=there, initial=np.inf))
         high = np.maximum(high, values.max(axis=(0, 1), where=there, initial=-np.inf))
     empty = ~(low <= high)
-    middle = np.where(empty, 0.0, 0.5 * (low + high))
+    low, high = np.where(empty, 0.0, low), np.where(empty, 0.0, high)
+    middle = 0.5 * (low + high)
     weights = _training_weights(rows, len(X))
     # Moments about the middle, so that a large offset costs no digits.
     sums = np.zeros((2, len(rows), 1 + 2 * n_features))
@@ -175,7 +176,7 @@ def constituent_scaling(
     mean, variance = _moments(sums[0], n_features)
     # Where the signs of weights leave no variance: that under the absolute weights.
     variance = np.where(variance > 0.0, variance, _moments(sums[1], n_features)[1])
-    rounding = 1e-12 * np.where(empty, 0.0, 0.5 * (high - low)) ** 2
+    rounding = 1e-12 * (0.5 * (high - low)) ** 2
     count = sums[0][:, :1] / weights.sum(axis=1, keepdims=True)
     return {
         "shift": (middle + mean)[:, None],
