@@ -186,7 +186,9 @@ def _decay(
         for code, px, py, pz, energy in zip(*columns, strict=True):
             mass = float(np.sqrt(max(energy**2 - px**2 - py**2 - pz**2, 0.0)))
             record.append(code, 1, 0, 0, px, py, pz, energy, mass)
-    if not decayer.moreDecays():
+    # Pythia's moreDecays would be quicker, but does not conserve charge in 8.317 where a hadron
+    # decays to partons; next, without a process, does the whole hadron level.
+    if not decayer.next():
         message = "Pythia could not decay a heavy hadron; simulate with another --seed."
         raise DataError(message)
     n = len(hadrons)
