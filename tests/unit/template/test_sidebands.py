@@ -1,7 +1,5 @@
 """The density of the sidebands: what it may see, where it may be asked, disk and refusals."""
 
-import shutil
-
 import numpy as np
 import pytest
 from window_toy import (
@@ -10,17 +8,16 @@ from window_toy import (
     SPREAD,
     TINY,
     WINDOW,
+    asked,
+    assert_equal,
     barely_trained,
     inside,
     mean_at,
-    refusals,
     toy,
-    truncated,
-    with_metadata,
 )
 
-from bycatch.errors import ConfigError, DataError, InputError
-from bycatch.learn import DENSITIES, make_classifier, make_density
+from bycatch.errors import ConfigError, DataError
+from bycatch.learn import DENSITIES
 from bycatch.represent.scaling import LogitStandardise
 from bycatch.template import SidebandDensity
 from bycatch.template._sidebands import SHARING
@@ -37,19 +34,6 @@ def fit(
     return SidebandDensity.fit(
         mass, X, weight, windows, span, density=density, options=options, hidden=hide, fold=fold
     )
-
-
-def asked(density, window=WINDOW, n=200):
-    """Return log-densities and samples at masses in the window."""
-    mass, X = toy(20 * n, 8)
-    use = np.flatnonzero(inside(mass, window))[:n]
-    X = density.clip(X[use])
-    return density.log_prob(window, X, mass[use]), density.sample(window, mass[use], 3)
-
-
-def assert_equal(a, b, window=WINDOW):
-    for one, other in zip(asked(a, window), asked(b, window), strict=True):
-        np.testing.assert_array_equal(one, other)
 
 
 def within_the_range(X, outside):
@@ -248,72 +232,6 @@ def test_samples_of_a_huge_window_are_drawn_in_chunks(monkeypatch):
     assert drawn.dtype == np.float32
     assert sum(sizes) == 300_000
     assert max(sizes) <= 8192
-
-
-@pytest.mark.parametrize("windows", [(WINDOW,), WINDOWS])
-def test_round_trip_on_disk(windows, tmp_path):
-    density = barely_trained(windows)
-    density.save(tmp_path)
-    loaded = SidebandDensity.load(tmp_path)
-    for window in windows:
-        assert_equal(loaded, density, window)
-    for key in ("windows", "span", "density_name", "history"):
-        assert getattr(loaded, key) == getattr(density, key)
-    np.testing.assert_array_equal(loaded.bounds, density.bounds)
-    assert repr(loaded) == repr(density)
-    assert repr(density).startswith("SidebandDensity(matching, span [1, 4], ")
-    assert len(density.history.validation_loss) == TINY["rounds"]
-
-
-MISFIT = "is damaged: its metadata does not fit"
-
-
-@pytest.fixture
-def refused(tmp_path):
-    barely_trained(WINDOWS).save(tmp_path / "good")
-    return refusals(SidebandDensity, tmp_path)
-
-
-def test_damaged_folders_are_input_errors(refused, tmp_path):
-    for metadata in (
-        {"windows": 3},
-        {"windows": [[1.0]]},
-        {"windows": []},
-        {"windows": [[0.5, 2.0]]},
-        {"windows": [*WINDOWS, [2.0, 2.1]]},
-        {"span": [1.0]},
-        {"span": [0.0, 4.0]},
-        {"span": "wide"},
-    ):
-        refused(MISFIT, with_metadata(**metadata))
-    refused("'arrays.safetensors' is not what was written", truncated("arrays.safetensors"))
-    refused("'checkpoint.json' is not JSON", truncated("checkpoint.json"))
-    refused("'arrays.safetensors' is not what", truncated("density/arrays.safetensors"))
-    refused("holds no model", lambda folder: shutil.rmtree(folder / "density"))
-    refused("holds no model", lambda folder: (folder / "checkpoint.json").unlink())
-    with pytest.raises(InputError, match="'matching', but 'sideband-density' is expected"):
-        SidebandDensity.load(tmp_path / "good" / "density")
-
-
-def test_another_model_in_the_folder_is_an_input_error(refused):
-    validate = np.arange(200)[None] % 5 == 0
-
-    def trees(folder):
-        y = np.arange(200) % 2
-        model = make_classifier("trees", 1, max_trees=10)
-        model.fit(np.c_[y, y].astype(np.float32), y, train=~validate, validate=validate, seed=1)
-        shutil.rmtree(folder / "density")
-        model.save(folder / "density")
-
-    refused(MISFIT, trees)
-
-    def other_features(folder):
-        mass, X = toy(200, 1)
-        model = make_density("matching", **TINY)
-        model.fit(X[:, :1], np.log(mass), train=~validate, validate=validate, seed=1)
-        model.save(folder / "density")
-
-    refused(MISFIT, other_features)
 
 
 def test_what_cannot_be_learned_is_refused():

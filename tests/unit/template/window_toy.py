@@ -89,3 +89,16 @@ def truncated(name):
         (folder / name).write_bytes(data[:-4])
 
     return damage
+
+
+def asked(density, window=WINDOW, n=200):
+    """Return log-densities and samples at masses in the window."""
+    mass, X = toy(20 * n, 8)
+    use = np.flatnonzero(inside(mass, window))[:n]
+    X = density.clip(X[use])
+    return density.log_prob(window, X, mass[use]), density.sample(window, mass[use], 3)
+
+
+def assert_equal(a, b, window=WINDOW):
+    for one, other in zip(asked(a, window), asked(b, window), strict=True):
+        np.testing.assert_array_equal(one, other)
