@@ -145,22 +145,22 @@ def leading(particles):
 
 def test_weighted_and_plain_generation_agree():
     edges = np.array([5.0, 8.0, 12.0, 20.0, np.inf])
-    plain, generator = make_batch(BEAUTY, 4000, 1)
+    plain, generator = make_batch(BEAUTY, 2500, 1)
     hardest = leading(final_state(plain))
     n = len(hardest)
     expected = np.histogram(hardest, edges)[0] / n
     expected_error = np.sqrt(expected * (1.0 - expected) / n)
     bias = ("Selection = on", "SelectionPow = 2.", "SelectionRef = 20.")
     settings = (*BEAUTY, *STABLE_HEAVY, *(f"PhaseSpace:bias2{line}" for line in bias))
-    weighted, other = make_batch(settings, 800, 2, start_decays)
-    versions = redecay(weighted, 8, pt_min=5.0)
+    weighted, other = make_batch(settings, 500, 2, start_decays)
+    versions = redecay(weighted, 6, pt_min=5.0)
     pt = leading(versions.particles)
     share = np.stack([versions.share((pt >= a) & (pt < b)) for a, b in pairwise(edges)])
     w = weighted.weight
     assert w.std() > 0.2
     got = share @ w / w.sum()
     error = np.sqrt(np.square((share - got[:, None]) * w).sum(axis=1)) / w.sum()
-    assert np.all(error < 0.5 * expected)
+    assert np.all(error < 0.7 * expected)
     pull = (got - expected) / np.hypot(error, expected_error)
     assert np.all(np.abs(pull) < 4.0), pull
     total = (got.sum() - expected.sum()) / np.hypot(
@@ -173,7 +173,7 @@ def test_weighted_and_plain_generation_agree():
 
 
 def test_versions_keep_charge_and_have_their_leptons():
-    batch, _ = make_batch((*BEAUTY, *STABLE_HEAVY), 200, 3, start_decays)
+    batch, _ = make_batch((*BEAUTY, *STABLE_HEAVY), 120, 3, start_decays)
     versions = redecay(batch, 10, pt_min=8.0)
     assert len(versions.event) > 20
     assert np.all(np.diff(versions.event) >= 0)

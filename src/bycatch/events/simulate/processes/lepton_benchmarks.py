@@ -39,7 +39,7 @@ _SETTINGS = {
         "LeptoQuark:qqbar2LQLQbar = on",
         "42:m0 = 80.",
         "42:mMin = 60.",
-        "42:0:products = 5 15",
+        "42:0:products = 5 -15",
     ),
     "h0_tautau": ("HiggsSM:all = on", "25:m0 = 60.", "25:onMode = off", "25:onIfAny = 15"),
     "hplus_taunu": (
