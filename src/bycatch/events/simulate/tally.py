@@ -112,7 +112,7 @@ def combine(tallies: Sequence[Tally]) -> dict[str, Any]:
         effective_events (Kish) and, by name, counts with [fraction, error].
     """
     tries = sum(tally.cross_section.n_tried for tally in tallies)
-    shares = [tally.cross_section.n_tried / tries for tally in tallies]
+    shares = [tally.cross_section.n_tried / max(tries, 1) for tally in tallies]
     sections = [tally.cross_section for tally in tallies]
     value = sum(s * section.value for s, section in zip(shares, sections, strict=True))
     error = math.hypot(*(s * section.error for s, section in zip(shares, sections, strict=True)))

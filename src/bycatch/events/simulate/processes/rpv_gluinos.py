@@ -79,7 +79,7 @@ PROCESSES = (
         settings=(
             "Beams:eCM = 13000.",
             "HardQCD:all = on",
-            "PhaseSpace:pTHatMin = 650.",
+            "PhaseSpace:pTHatMin = 600.",
             "PhaseSpace:pTHatMax = 1200.",
         ),
         select=_select_qcd,
