@@ -102,6 +102,7 @@ PROCESSES = (
         settings=(*_SHOWER, *_mediator(500.0), *_mesons(0.0)),
         select=_select_dark,
         columns=JET_COLUMNS,
+        chunk=250,
         label=1,
         references=_REFERENCES,
     ),
@@ -111,6 +112,7 @@ PROCESSES = (
         settings=(*_SHOWER, *_mediator(2000.0), *_mesons(0.75)),
         select=_select_dark,
         columns=JET_COLUMNS,
+        chunk=250,
         label=1,
         references=_REFERENCES,
     ),
@@ -125,6 +127,7 @@ PROCESSES = (
         ),
         select=_select_qcd,
         columns=JET_COLUMNS,
+        chunk=250,
         references=_REFERENCES,
     ),
 )

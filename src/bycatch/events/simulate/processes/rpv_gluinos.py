@@ -69,6 +69,7 @@ PROCESSES = (
         ),
         select=_select_gluinos,
         columns=JET_COLUMNS,
+        chunk=250,
         label=1,
         references=("arXiv:1808.08992",),
         setup=_give_spectrum,
@@ -84,6 +85,7 @@ PROCESSES = (
         ),
         select=_select_qcd,
         columns=JET_COLUMNS,
+        chunk=250,
         references=("arXiv:1808.08992",),
     ),
 )

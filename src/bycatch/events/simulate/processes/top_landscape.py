@@ -63,6 +63,7 @@ PROCESSES = (
         ),
         select=_select_tops,
         columns=JET_COLUMNS,
+        chunk=250,
         label=1,
         references=("arXiv:1902.09914",),
     ),
@@ -72,6 +73,7 @@ PROCESSES = (
         settings=(*_COMMON, "HardQCD:all = on", *_PT_HAT),
         select=_select_qcd,
         columns=JET_COLUMNS,
+        chunk=250,
         references=("arXiv:1902.09914",),
     ),
 )
