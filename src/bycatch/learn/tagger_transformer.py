@@ -19,7 +19,7 @@ from torch import Tensor
 
 from bycatch.errors import ConfigError, DataError
 from bycatch.learn.members import MemberRows, check_option
-from bycatch.learn.nets.transformer import Sizes, draw_transformer, interactions, transformer
+from bycatch.learn.nets.transformer import Sizes, draw_transformer, transformer
 from bycatch.learn.tagger import NeuralTagger
 from bycatch.learn.tagger_rows import constituent_scaling
 
@@ -137,11 +137,7 @@ class TransformerTagger(NeuralTagger):
         pairs = None
         if self.pairs is not None:
             # In units of the typical pt, so that the features are of order one.
-            log_pt, eta, phi = (
-                (
-                    x[..., i] - (parameters["shift"][..., i] if i == self.pairs[0] else 0.0)
-                ).masked_fill(~mask, 0.0)
-                for i in self.pairs
-            )
-            pairs = interactions(log_pt, eta, phi)
+            unit = torch.zeros_like(parameters["shift"])
+            unit[..., self.pairs[0]] = parameters["shift"][..., self.pairs[0]]
+            pairs = (x - unit)[..., list(self.pairs)]
         return transformer(parameters, scaled, mask, self.heads, pairs)

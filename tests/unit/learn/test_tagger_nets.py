@@ -1,16 +1,19 @@
 """The symmetries of the taggers on constituents, and the layers against torch's own."""
 
-import itertools
-
 import numpy as np
 import pytest
 import torch
 
 from bycatch.errors import DataError
 from bycatch.learn import make_tagger
-from bycatch.learn.nets.deep_sets import pack
 from bycatch.learn.nets.image_cnn import draw_image_cnn, image_cnn
-from bycatch.learn.nets.transformer import interactions
+from bycatch.learn.nets.packing import pack
+from bycatch.learn.nets.transformer import (
+    Sizes,
+    _pair_bias,
+    draw_transformer,
+    interactions,
+)
 from bycatch.learn.tagger_rows import check_inputs, constituent_scaling, root_mean_square
 
 SMALL = {"steps": 20, "rounds": 2, "batch_size": 64}
@@ -112,17 +115,35 @@ def test_grouped_convolutions_equal_one_network_per_member():
 
 
 def test_interactions_of_two_constituents():
-    pt, eta, phi = np.array([30.0, 10.0]), np.array([0.3, 0.0]), np.array([0.0, -0.4])
-    log_pt, eta, phi = (torch.from_numpy(v) for v in (np.log(pt), eta, phi))
-    found = interactions(log_pt, eta, phi)
+    log_pt = np.log([30.0, 10.0])
+    first, second = torch.tensor([log_pt[0], 0.3, 0.0]), torch.tensor([log_pt[1], 0.0, -0.4])
     expected = np.log([0.5, 10.0 * 0.5, 10.0 / 40.0, 30.0 * 10.0 * 0.25])
-    for i, j in itertools.permutations(range(2)):
-        np.testing.assert_allclose(found[i, j], expected, rtol=1e-12)
+    for pair in ((first, second), (second, first)):
+        np.testing.assert_allclose(interactions(*pair), expected, rtol=1e-6)
     # For small angles the mass is that of the four-vectors.
-    small = interactions(log_pt, 1e-2 * eta, 1e-2 * phi)[0, 1, 3].exp()
+    small = torch.tensor([1.0, 1e-2, 1e-2])
+    found = interactions(first.double() * small, second.double() * small)[3].exp()
     exact = 2 * 300.0 * (np.cosh(3e-3) - np.cos(4e-3))
-    assert small.item() == pytest.approx(exact, rel=1e-5)
-    assert torch.isfinite(interactions(log_pt[[0, 0]], eta[[0, 0]], phi[[0, 0]])).all()
+    assert found.item() == pytest.approx(exact, rel=1e-4)
+    assert torch.isfinite(interactions(first, first)).all()
+
+
+def test_bias_of_pairs_is_that_of_each_pair():
+    """Packed, of several members, against one pair at a time."""
+    rng = np.random.default_rng(1)
+    sizes = Sizes(3, 4, 2, 1, 4, 5)
+    weights = draw_transformer(sizes, [rng, rng], torch.float64)
+    x = torch.from_numpy(rng.normal(size=(2, 3, 4, 3)))
+    mask = torch.from_numpy(np.arange(4) < np.array([[[0], [3], [4]], [[1], [2], [4]]]))
+    found = _pair_bias(weights, x.masked_fill(~mask.unsqueeze(3), torch.nan), mask)
+    found = found.reshape(2, 3, 2, 4, 4)
+    for m, row, i, j in np.ndindex(2, 3, 4, 4):
+        expected = torch.zeros(2, dtype=torch.float64)
+        if i != j and mask[m, row, i] and mask[m, row, j]:
+            h = interactions(x[m, row, i], x[m, row, j]) @ weights["pair0.weight"][m]
+            h = torch.relu(h + weights["pair0.bias"][m, 0])
+            expected = h @ weights["pair1.weight"][m] + weights["pair1.bias"][m, 0]
+        torch.testing.assert_close(found[m, row, :, i, j], expected, rtol=0, atol=1e-12)
 
 
 class Rows:

@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 
 from bycatch.learn.nets.mlp import Workspace, draw_weights, forward
+from bycatch.learn.nets.packing import pack
 
-__all__ = ["deep_sets", "draw_deep_sets", "pack"]
+__all__ = ["deep_sets", "draw_deep_sets"]
 
 
 def draw_deep_sets(
@@ -44,26 +45,6 @@ def draw_deep_sets(
     f = draw_weights((per_constituent[-1], *per_jet, 1), rngs, dtype)
     named = {f"phi.{name}": value for name, value in phi.items()}
     return {**named, **{f"f.{name}": value for name, value in f.items()}}
-
-
-def pack(mask: Tensor) -> tuple[Tensor, Tensor]:
-    """Return where the constituents are, without the padding between them.
-
-    Parameters
-    ----------
-    mask : Tensor of bool, of shape (n_members, n_rows, n_constituents)
-
-    Returns
-    -------
-    place : Tensor of int64, of shape (n_members, n_most)
-        Position in the flattened rows and constituents of a member.
-    there : Tensor of bool, of the same shape
-        False where a member has fewer constituents than the one with the most.
-    """
-    flat = mask.flatten(1)
-    most = int(flat.sum(dim=1).max()) if flat.numel() else 0
-    place = flat.to(torch.uint8).argsort(dim=1, descending=True, stable=True)[:, :most]
-    return place, flat.gather(1, place)
 
 
 def deep_sets(

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn.functional import gelu, layer_norm, scaled_dot_product_attention
 
 from bycatch.learn.nets.mlp import draw_weights
+from bycatch.learn.nets.packing import pack
 
 __all__ = ["Sizes", "draw_transformer", "interactions", "transformer"]
 
@@ -83,36 +84,35 @@ def draw_transformer(
     return {**weights, "class": torch.from_numpy(token).to(dtype)}
 
 
-def interactions(log_pt: Tensor, eta: Tensor, phi: Tensor) -> Tensor:
+def interactions(first: Tensor, second: Tensor) -> Tensor:
     """Return the pairwise features ln Delta, ln kT, ln z and ln m^2.
 
     The mass is that of a massless, collinear pair: m^2 = pT_i pT_j Delta^2.
 
     Parameters
     ----------
-    log_pt, eta, phi : Tensor of shape (..., n_constituents)
-        Logarithm of the transverse momentum in any unit; angles relative to the jet's axis.
+    first, second : Tensor of shape (..., 3)
+        Logarithm of the transverse momentum in any unit, and two angles relative to the jet's axis.
 
     Returns
     -------
-    Tensor of shape (..., n_constituents, n_constituents, 4)
+    Tensor of shape (..., 4)
 
     References
     ----------
     .. [1] Qu, Li, Qian, "Particle transformer for jet tagging", arXiv:2202.03772, eqs. (3) to (6).
     """
-    squared = (eta.unsqueeze(-1) - eta.unsqueeze(-2)) ** 2
-    squared = squared + (phi.unsqueeze(-1) - phi.unsqueeze(-2)) ** 2
+    squared = ((first - second)[..., 1:] ** 2).sum(dim=-1)
     log_delta = 0.5 * torch.log(squared.clamp_min(_CLOSEST**2))
-    first, second = log_pt.unsqueeze(-1), log_pt.unsqueeze(-2)
-    softer = torch.minimum(first, second)
-    both = [
+    one, other = first[..., 0], second[..., 0]
+    softer = torch.minimum(one, other)
+    features = [
         log_delta,
         softer + log_delta,
-        softer - torch.logaddexp(first, second),
-        first + second + 2.0 * log_delta,
+        softer - torch.logaddexp(one, other),
+        one + other + 2.0 * log_delta,
     ]
-    return torch.stack(both, dim=-1)
+    return torch.stack(features, dim=-1)
 
 
 def transformer(
@@ -128,8 +128,9 @@ def transformer(
         Standardised, and finite in the padding.
     mask : Tensor of bool, of shape (n_members, n_rows, n_constituents)
     heads : int
-    pairs : Tensor of shape (n_members, n_rows, n_constituents, n_constituents, 4), optional
-        Of `interactions`, finite in the padding.
+    pairs : Tensor of shape (n_members, n_rows, n_constituents, 3), optional
+        What `interactions` takes of each constituent, for a bias of the attention between
+        different constituents.
 
     Returns
     -------
@@ -140,7 +141,7 @@ def transformer(
     h = _linear(weights, "embed1", h)
     bias = _key_bias(mask, h.dtype)
     if pairs is not None:
-        bias = bias + _pair_bias(weights, pairs)
+        bias = bias + _pair_bias(weights, pairs, mask)
     blocks = sum(name.endswith(".qkv.weight") for name in weights)
     for block in range(blocks):
         name = f"block{block}"
@@ -191,8 +192,25 @@ def _key_bias(mask: Tensor, dtype: torch.dtype) -> Tensor:
     return torch.zeros(keys.shape, dtype=dtype, device=mask.device).masked_fill(~keys, -torch.inf)
 
 
-def _pair_bias(weights: Mapping[str, Tensor], pairs: Tensor) -> Tensor:
-    members, rows, constituents = pairs.shape[:3]
-    hidden = gelu(_linear(weights, "pair0", pairs.flatten(1, 3)))
-    bias = _linear(weights, "pair1", hidden)
-    return bias.reshape(members * rows, constituents, constituents, -1).permute(0, 3, 1, 2)
+def _pair_bias(weights: Mapping[str, Tensor], pairs: Tensor, mask: Tensor) -> Tensor:
+    """Return the bias of the attention, of shape (n_members * n_rows, heads, n, n), symmetric.
+
+    Most of an (n, n) array is padding or there twice, so only what is left is computed.
+    """
+    members, rows, n = mask.shape
+    once = torch.ones((n, n), dtype=torch.bool, device=mask.device).triu(1)
+    place, there = pack(mask.unsqueeze(3) & mask.unsqueeze(2) & once)
+    row, pair = place.div(n * n, rounding_mode="floor"), place % (n * n)
+    i, j = pair.div(n, rounding_mode="floor"), pair % n
+    flat = pairs.flatten(1, 2)
+    first, second = (
+        flat.gather(1, (row * n + k).unsqueeze(2).expand(-1, -1, flat.shape[2])) for k in (i, j)
+    )
+    features = interactions(first, second).masked_fill(~there.unsqueeze(2), 0.0)
+    bias = _linear(weights, "pair1", torch.relu(_linear(weights, "pair0", features)))
+    bias = bias.masked_fill(~there.unsqueeze(2), 0.0).flatten(0, 1)
+    row = row + rows * torch.arange(members, device=mask.device).unsqueeze(1)
+    result = bias.new_zeros((members * rows * n * n, bias.shape[1]))
+    for a, b in ((i, j), (j, i)):
+        result = result.index_add(0, ((row * n + a) * n + b).flatten(), bias)
+    return result.reshape(members * rows, n, n, -1).permute(0, 3, 1, 2).contiguous()
