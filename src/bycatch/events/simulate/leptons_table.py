@@ -47,7 +47,7 @@ PUBLISHED = {
 
 _HEAD = (
     "process       | acceptance [%]   lecture | trigger eff. [%]  lecture |"
-    " total [%]       lecture | cross section [nb] lecture"
+    " total [%]       lecture | cross section [nb] lecture | accepted effective"
 )
 
 
@@ -65,7 +65,7 @@ def acceptance_table(metadata: Mapping[str, Any]) -> str:
         Per process our number with its statistical error, and the lecture's. Acceptance: generated
         events with a true electron or muon above 23 GeV in the detector's reach; trigger: those of
         them with one that is measured above 23 GeV and isolated; total: all events that the
-        trigger takes.
+        trigger takes. Effective is Kish's size of the accepted events, (sum w)^2 / sum w^2.
     """
     lines = [_HEAD, "-" * len(_HEAD)]
     for name, part in metadata["parts"].items():
@@ -82,7 +82,8 @@ def acceptance_table(metadata: Mapping[str, Any]) -> str:
             f" {_number(100 * trigger, 100 * trigger_error):<17} {published.trigger:>7g} |"
             f" {_number(100 * part['acceptance'], 100 * part['acceptance_error']):<15}"
             f" {total:>7.2g} |"
-            f" {section:<18.4g} {published.cross_section or '-':>7}"
+            f" {section:<18.4g} {published.cross_section or '-':>7} |"
+            f" {part['n_accepted']:<8d} {part['effective_accepted']:.0f}"
         )
     return "\n".join(lines)
 

@@ -109,7 +109,8 @@ def combine(tallies: Sequence[Tally]) -> dict[str, Any]:
         cross_section_pb and cross_section_error_pb (of the generated process, chunks weighted by
         their tries), acceptance and acceptance_error (binomial; with weights its generalisation),
         accepted_cross_section_pb, n_generated, n_accepted, n_rows, sum_of_weights,
-        effective_events (Kish) and, by name, counts with [fraction, error].
+        effective_events and effective_accepted (Kish's effective sizes of generated and accepted
+        events) and, by name, counts with [fraction, error].
     """
     tries = sum(tally.cross_section.n_tried for tally in tallies)
     shares = [tally.cross_section.n_tried / max(tries, 1) for tally in tallies]
@@ -134,6 +135,7 @@ def combine(tallies: Sequence[Tally]) -> dict[str, Any]:
         "n_rows": sum(tally.rows for tally in tallies),
         "sum_of_weights": weight,
         "effective_events": weight**2 / weight2 if weight2 > 0.0 else 0.0,
+        "effective_accepted": accepted**2 / accepted2 if accepted2 > 0.0 else 0.0,
         "counts": {
             name: _fraction(
                 math.fsum(tally.counts.get(name, 0.0) for tally in tallies),

@@ -123,14 +123,16 @@ def test_table_names_both_numbers():
         "acceptance": 0.25,
         "acceptance_error": 0.01,
         "cross_section_pb": 4.4e4,
+        "n_accepted": 99,
+        "effective_accepted": 60.4,
     }
     lines = acceptance_table({"parts": {"w_lepton": part, "a_4l_particles": part}}).splitlines()
     assert len(lines) == 4
     # 24/30: error from (1 - 2 r) 0.01^2 + r^2 0.01^2 with r = 0.8, over 0.3.
-    expected = "W | 30 +- 1 55.6 | 80 +- 0.7 68 | 25 +- 1 38 | 44 58.0"
+    expected = "W | 30 +- 1 55.6 | 80 +- 0.7 68 | 25 +- 1 38 | 44 58.0 | 99 60"
     assert lines[2].split() == expected.split()
     assert lines[3].startswith("A -> 4l")
-    assert lines[3].endswith("-")
+    assert lines[3].split("|")[-2].split()[-1] == "-"
     assert len({line.count("|") for line in (lines[0], *lines[2:])}) == 1
 
 
@@ -222,6 +224,8 @@ def test_qcd_rows_carry_the_accepted_share():
     ratio = tally.accepted / weight[:5].sum()
     assert ratio == pytest.approx(1.76e-3, rel=1e-9)
     assert tally.n_accepted == 5
+    kish = np.square(weight[:5].sum()) / np.square(weight[:5]).sum()
+    assert combine([tally])["effective_accepted"] == pytest.approx(kish)
     assert 0.0 < tally.counts["triggered_in_acceptance"] <= tally.counts["in_acceptance"]
 
 
