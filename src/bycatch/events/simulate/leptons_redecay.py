@@ -27,7 +27,7 @@ from bycatch.errors import DataError
 from bycatch.events.simulate.leptons import true_leptons
 from bycatch.events.simulate.particles import final_state
 from bycatch.events.simulate.process import Batch
-from bycatch.kinematics.vectors import pseudorapidity
+from bycatch.kinematics.vectors import mass, pseudorapidity
 
 __all__ = [
     "HEAVY",
@@ -127,17 +127,21 @@ def redecay(batch: Batch, copies: int, pt_min: float = PT_MIN) -> Versions:
     codes = np.abs(ak.to_numpy(ak.flatten(stable.id)))
     heavy = ak.unflatten(np.isin(codes, HEAVY), ak.num(stable))
     rest, hadrons = stable[~heavy], stable[heavy]
-    pt, eta = np.hypot(hadrons.px, hadrons.py), pseudorapidity(hadrons.px, hadrons.py, hadrons.pz)
-    hard = (pt > pt_min) & (np.abs(eta) < _HADRON_ETA)
-    several = ak.to_numpy(ak.any(hard, axis=1))
+    counts = ak.to_numpy(ak.num(hadrons))
+    flat = [ak.to_numpy(ak.flatten(hadrons[name])) for name in ("id", *_MOMENTUM)]
+    _, px, py, pz, _ = flat
+    hard = (np.hypot(px, py) > pt_min) & (np.abs(pseudorapidity(px, py, pz)) < _HADRON_ETA)
+    several = np.bincount(np.repeat(np.arange(len(batch)), counts)[hard], minlength=len(batch)) > 0
     anyway = true_leptons(rest, pt_min)
-    chosen = np.flatnonzero(several | anyway)
     number = np.where(several, copies, 1)
+    rows = list(zip(*(values.tolist() for values in (*flat, mass(*flat[1:]))), strict=True))
+    stop = np.cumsum(counts).tolist()
     events: list[int] = []
     products: list[list[tuple[float, ...]]] = []
-    for event in chosen.tolist():
-        leading, soft = hadrons[event][hard[event]], hadrons[event][~hard[event]]
+    for event in np.flatnonzero(several | anyway).tolist():
+        own = range(stop[event] - int(counts[event]), stop[event])
         cut = 0.0 if anyway[event] else pt_min
+        leading, soft = ([rows[i] for i in own if hard[i] == wanted] for wanted in (True, False))
         found = _decay(batch.shared, leading, int(number[event]), cut)
         others = _decay(batch.shared, soft, len(found), 0.0)
         products += [a + b for a, b in zip(found, others, strict=True)]
@@ -169,23 +173,21 @@ def pick_versions(
 
 
 def _decay(
-    decayer: Any, hadrons: Any, copies: int, lepton_pt: float
+    decayer: Any, hadrons: list[tuple[Any, ...]], copies: int, lepton_pt: float
 ) -> list[list[tuple[float, ...]]]:
-    """Decay the hadrons of one event `copies` times.
+    """Decay the hadrons (id, px, py, pz, E, mass) of one event `copies` times.
 
     Returns the visible stable products, as (px, py, pz, E, id), of each version with a lepton above
     `lepton_pt`, of all versions where it is 0. The loops over particles are Pythia's fault, whose
     event record has no arrays outside of its own generation.
     """
-    if not len(hadrons) or not copies:
+    if not hadrons or not copies:
         return [[] for _ in range(copies)]
-    columns = [hadrons[name].to_list() for name in ("id", "px", "py", "pz", "E")]
     record = decayer.event
     record.reset()
     for _ in range(copies):
-        for code, px, py, pz, energy in zip(*columns, strict=True):
-            mass = float(np.sqrt(max(energy**2 - px**2 - py**2 - pz**2, 0.0)))
-            record.append(code, 1, 0, 0, px, py, pz, energy, mass)
+        for code, *momentum in hadrons:
+            record.append(code, 1, 0, 0, *momentum)
     # Pythia's moreDecays would be quicker, but does not conserve charge in 8.317 where a hadron
     # decays to partons; next, without a process, does the whole hadron level.
     if not decayer.next():

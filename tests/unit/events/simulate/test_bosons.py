@@ -23,7 +23,7 @@ def make(name, rows, *settings):
 
 @pytest.fixture(scope="module")
 def zjets():
-    return make("zjets", 60, "PartonLevel:MPI = off")
+    return make("zjets", 40, "PartonLevel:MPI = off")
 
 
 @pytest.fixture(scope="module")

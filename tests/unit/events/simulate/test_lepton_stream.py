@@ -147,7 +147,7 @@ def leading(particles):
 
 def test_weighted_and_plain_generation_agree():
     edges = np.array([5.0, 8.0, 12.0, 20.0, np.inf])
-    plain, generator = make_batch(BEAUTY, 2500, 1)
+    plain, generator = make_batch(BEAUTY, 2000, 1)
     hardest = leading(final_state(plain))
     n = len(hardest)
     expected = np.histogram(hardest, edges)[0] / n

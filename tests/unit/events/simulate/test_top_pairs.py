@@ -18,7 +18,7 @@ pytest.importorskip("pythia8mc")
 
 def make(name, rows, seed=1):
     process = find_process(name)
-    quick = replace(process, settings=(*process.settings, "PartonLevel:MPI = off"))
+    quick = replace(process, settings=(*process.settings, "PartonLevel:MPI = off"), batch=80)
     return make_rows(quick, rows, seed, (name, 0)).columns
 
 
@@ -28,20 +28,20 @@ def parton(columns, name):
 
 @pytest.fixture(scope="module", params=["plus", "minus"])
 def semileptonic(request):
-    columns = make(f"ttbar_semileptonic_{request.param}", 30)
+    columns = make(f"ttbar_semileptonic_{request.param}", 25)
     return columns, 1 if request.param == "plus" else -1
 
 
 @pytest.fixture(scope="module")
 def hadronic():
-    return make("ttbar_6q", 30)
+    return make("ttbar_6q", 20)
 
 
 def check_masses(columns, top, w):
     tops, bosons = (mass(*parton(columns, name).T) for name in (top, w))
-    # Breit-Wigner: the median of 30 has an error of about 1.6 x width / sqrt(30).
-    assert np.median(tops) == pytest.approx(172.5, abs=4.0 * 1.4 * 0.8 / np.sqrt(30) + 1.0)
-    assert np.median(bosons) == pytest.approx(80.4, abs=4.0 * 2.1 * 0.8 / np.sqrt(30))
+    # Breit-Wigner: the median of 20 has an error of about 1.6 x width / sqrt(30).
+    assert np.median(tops) == pytest.approx(172.5, abs=4.0 * 1.4 * 0.8 / np.sqrt(20) + 1.0)
+    assert np.median(bosons) == pytest.approx(80.4, abs=4.0 * 2.1 * 0.8 / np.sqrt(20))
 
 
 def test_semileptonic_partons_add_up(semileptonic):
@@ -63,7 +63,7 @@ def test_detector_follows_the_partons(semileptonic):
     assert set(columns["lepton_charge"]) == {sign}
     assert np.all(columns["lepton_pt"] > 25.0)
     turn = delta_phi(azimuth(true[:, 0], true[:, 1]), columns["lepton_phi"])
-    # Of 30 leptons a few come from a b quark or a photon was radiated.
+    # Of 25 leptons a few come from a b quark or a photon was radiated.
     assert np.mean(np.abs(turn) < 0.05) > 0.8
     neutrino = parton(columns, "neutrino")
     near = np.abs(delta_phi(azimuth(neutrino[:, 0], neutrino[:, 1]), columns["met_phi"])) < 0.8

@@ -33,6 +33,7 @@ from bycatch.kinematics.vectors import azimuth, delta_r, pseudorapidity
 __all__ = ["PILEUP_COLUMNS", "PROCESSES", "overlay", "pileup_density", "select_jets", "start_pool"]
 
 _POOL = 400
+_COLLISIONS = ("Beams:eCM = 13000.", "SoftQCD:inelastic = on")
 _RADIUS = 0.4
 _PT_MIN = 15.0
 _ETA_MAX = 2.5
@@ -60,8 +61,7 @@ def start_pool(_pythia: Any, seed: int) -> Any:
     """Return the visible particles of inelastic collisions; the `setup` of a process."""
     from bycatch.events.simulate.generator import Generator  # noqa: PLC0415 - loads Pythia
 
-    settings = ("Beams:eCM = 13000.", "SoftQCD:inelastic = on")
-    generator = Generator(settings, seed)
+    generator = Generator(_COLLISIONS, seed)
     record, info, weight = generator.batch(_POOL)
     # A batch needs a stream, which nothing draws from here.
     unused = np.random.default_rng(0)
