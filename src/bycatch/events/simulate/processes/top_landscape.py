@@ -31,7 +31,7 @@ _DISTANCE = 0.8
 
 _COMMON = ("Beams:eCM = 14000.", "PartonLevel:MPI = off")
 # Jets of 550 to 650 GeV whose hard process has less than 400 GeV are 7 +- 2 % of all (two hard
-# partons in one jet) and cost ten times as many events; their spectrum in pT is the same.
+# partons in one jet) and cost several times as many events; see docs/howto/simulate.md.
 _PT_HAT = ("PhaseSpace:pTHatMin = 400.", "PhaseSpace:pTHatMax = 1000.")
 _HADRONIC_W = ("24:onMode = off", "24:onIfAny = 1 2 3 4 5")
 
