@@ -59,7 +59,7 @@ def simulate(
 
     if list_:
         for found in all_processes().values():
-            click.echo(f"{found.name:<22}{found.title}")
+            click.echo(f"{found.name:<26}{found.title}")
         return
     if process is None:
         message = "Which process? bycatch simulate --list shows all."
