@@ -49,7 +49,8 @@ QCD_SETTINGS = (
 )
 
 _COPIES = 400
-# Makes the weights of rows 1 on average: measured to 5 %, and a constant so that chunks do not matter.
+# Makes the weights of rows 1 on average: measured to 5 %, and a constant so that a row does not
+# depend on its chunk.
 _MEAN_WEIGHT = 2.0e-3
 
 _LEPTONS = "onIfAny = 11 13 15"
