@@ -7,6 +7,7 @@ stranger is harmless; the hashes in ``checkpoint.json`` detect damage, not a for
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ from bycatch.tasks.files import atomic_write
 
 __all__ = [
     "Checkpoint",
+    "constructor_options",
     "damaged_metadata",
     "histories_from_json",
     "histories_to_json",
@@ -58,6 +60,15 @@ class Checkpoint:
     metadata: Mapping[str, Any]
     arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     texts: Mapping[str, str] = field(default_factory=dict)
+
+
+def constructor_options(model: object) -> dict[str, Any]:
+    """Return the options that a model was made with, as scikit-learn stores them, but the device.
+
+    A model that was trained on one device is loaded on another.
+    """
+    names = inspect.signature(type(model)).parameters
+    return {name: getattr(model, name) for name in names if name != "device"}
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:

@@ -7,7 +7,6 @@ tracked Jacobian, and evaluated and sampled in the features themselves. A model 
 
 from __future__ import annotations
 
-import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,11 +17,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from bycatch.errors import ConfigError, DataError
+from bycatch.errors import DataError
 from bycatch.learn.base import History
 from bycatch.learn.callbacks import Callback
 from bycatch.learn.checkpoint import (
     Checkpoint,
+    constructor_options,
     damaged_metadata,
     histories_from_json,
     histories_to_json,
@@ -31,7 +31,7 @@ from bycatch.learn.checkpoint import (
 )
 from bycatch.learn.density_rows import DensityRows, checked_condition, density_rows
 from bycatch.learn.devices import checked_device
-from bycatch.learn.members import check_features, check_members, check_option
+from bycatch.learn.members import check_features, check_members, check_option, check_training
 from bycatch.learn.threads import one_torch_thread
 from bycatch.learn.trainer import Model, TrainingOptions
 from bycatch.learn.trainer import train as _train
@@ -99,15 +99,9 @@ class NeuralDensity(ABC):
         dtype: Literal["float32", "float64"],
         device: str,
     ) -> None:
-        check_option("members", members, 1)
+        check_training(members, batch_size, learning_rate, weight_decay, dtype)
         check_option("steps", steps, 1)
         check_option("rounds", rounds, 1, steps)
-        check_option("batch_size", batch_size, 1)
-        check_option("learning_rate", learning_rate, 0.0)
-        check_option("weight_decay", weight_decay, 0.0)
-        if dtype not in {"float32", "float64"}:
-            message = f"The option 'dtype' is {dtype!r}, but it must be 'float32' or 'float64'."
-            raise ConfigError(message)
         self.members = members
         self.steps = steps
         self.rounds = rounds
@@ -324,11 +318,7 @@ class NeuralDensity(ABC):
         arrays |= {f"scaling.{name}": getattr(self.scaling_, name) for name in _SCALING}
         arrays |= {f"condition.{name}": getattr(self._condition, name) for name in _SCALING[2:]}
         metadata = {
-            "options": {
-                name: getattr(self, name)
-                for name in inspect.signature(type(self)).parameters
-                if name != "device"
-            },
+            "options": constructor_options(self),
             "sizes": self._sizes,
             "histories": histories_to_json(self.histories_),
         }

@@ -16,11 +16,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from bycatch.errors import ConfigError, DataError
+from bycatch.errors import DataError
 from bycatch.learn.base import History
 from bycatch.learn.callbacks import Callback, EarlyStopping
 from bycatch.learn.checkpoint import (
     Checkpoint,
+    constructor_options,
     damaged_metadata,
     histories_from_json,
     histories_to_json,
@@ -28,7 +29,13 @@ from bycatch.learn.checkpoint import (
     save_checkpoint,
 )
 from bycatch.learn.devices import checked_device
-from bycatch.learn.members import check_features, check_members, check_option, member_rows
+from bycatch.learn.members import (
+    check_features,
+    check_members,
+    check_option,
+    check_training,
+    member_rows,
+)
 from bycatch.learn.nets.mlp import Workspace, draw_weights, forward
 from bycatch.learn.threads import one_torch_thread
 from bycatch.learn.trainer import Batch, TrainingOptions
@@ -39,17 +46,6 @@ from bycatch.tasks.random import stream
 __all__ = ["NetworkEnsemble"]
 
 _PREDICT_CHUNK = 4096
-_OPTIONS = (
-    "members",
-    "hidden",
-    "batch_size",
-    "min_epochs",
-    "max_epochs",
-    "patience",
-    "learning_rate",
-    "weight_decay",
-    "dtype",
-)
 
 
 class _Classifier:
@@ -124,18 +120,12 @@ class NetworkEnsemble:
         dtype: Literal["float32", "float64"] = "float32",
         device: str = "cpu",
     ) -> None:
-        check_option("members", members, 1)
-        check_option("batch_size", batch_size, 1)
+        check_training(members, batch_size, learning_rate, weight_decay, dtype)
         check_option("min_epochs", min_epochs, 1)
         check_option("max_epochs", max_epochs, 1)
         check_option("patience", patience, 1)
-        check_option("learning_rate", learning_rate, 0.0)
-        check_option("weight_decay", weight_decay, 0.0)
         for units in hidden:
             check_option("hidden", units, 1)
-        if dtype not in {"float32", "float64"}:
-            message = f"The option 'dtype' is {dtype!r}, but it must be 'float32' or 'float64'."
-            raise ConfigError(message)
         self.members = members
         self.hidden = tuple(hidden)
         self.batch_size = batch_size
@@ -217,7 +207,7 @@ class NetworkEnsemble:
     def save(self, folder: Path) -> None:
         """Write the members to `folder`."""
         metadata = {
-            "options": {name: getattr(self, name) for name in _OPTIONS},
+            "options": constructor_options(self),
             "histories": histories_to_json(self.histories_),
         }
         arrays = {name: value.numpy() for name, value in self._fitted().items()}

@@ -15,6 +15,7 @@ __all__ = [
     "check_features",
     "check_members",
     "check_option",
+    "check_training",
     "labelled_rows",
     "member_rows",
 ]
@@ -48,6 +49,24 @@ def check_option(name: str, value: float, low: float, high: float = np.inf) -> N
     if not low <= value <= high:
         limit = f"at least {low:g}" if np.isinf(high) else f"between {low:g} and {high:g}"
         message = f"The option '{name}' is {value!r}, but it must be {limit}."
+        raise ConfigError(message)
+
+
+def check_training(
+    members: int, batch_size: int, learning_rate: float, weight_decay: float, dtype: str
+) -> None:
+    """Refuse options of the training that make no sense for any network.
+
+    Raises
+    ------
+    ConfigError
+    """
+    check_option("members", members, 1)
+    check_option("batch_size", batch_size, 1)
+    check_option("learning_rate", learning_rate, 0.0)
+    check_option("weight_decay", weight_decay, 0.0)
+    if dtype not in {"float32", "float64"}:
+        message = f"The option 'dtype' is {dtype!r}, but it must be 'float32' or 'float64'."
         raise ConfigError(message)
 
 

@@ -8,7 +8,6 @@ classifiers are: member `m` learns from the rows that ``train[m]`` marks and is 
 
 from __future__ import annotations
 
-import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,11 +18,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from bycatch.errors import ConfigError, DataError
+from bycatch.errors import DataError
 from bycatch.learn.base import History
 from bycatch.learn.callbacks import Callback, EarlyStopping
 from bycatch.learn.checkpoint import (
     Checkpoint,
+    constructor_options,
     damaged_metadata,
     histories_from_json,
     histories_to_json,
@@ -31,7 +31,13 @@ from bycatch.learn.checkpoint import (
     save_checkpoint,
 )
 from bycatch.learn.devices import checked_device
-from bycatch.learn.members import MemberRows, check_members, check_option, labelled_rows
+from bycatch.learn.members import (
+    MemberRows,
+    check_members,
+    check_option,
+    check_training,
+    labelled_rows,
+)
 from bycatch.learn.tagger_rows import as_tensor, check_inputs, check_mask
 from bycatch.learn.threads import one_torch_thread
 from bycatch.learn.trainer import Batch, TrainingOptions
@@ -102,16 +108,10 @@ class NeuralTagger(ABC):
         dtype: Literal["float32", "float64"],
         device: str,
     ) -> None:
-        check_option("members", members, 1)
+        check_training(members, batch_size, learning_rate, weight_decay, dtype)
         check_option("steps", steps, 1)
         check_option("rounds", rounds, 1, steps)
         check_option("patience", patience, 1)
-        check_option("batch_size", batch_size, 1)
-        check_option("learning_rate", learning_rate, 0.0)
-        check_option("weight_decay", weight_decay, 0.0)
-        if dtype not in {"float32", "float64"}:
-            message = f"The option 'dtype' is {dtype!r}, but it must be 'float32' or 'float64'."
-            raise ConfigError(message)
         checked_device(device)
         self.members = members
         self.steps = steps
@@ -269,11 +269,7 @@ class NeuralTagger(ABC):
         """Write the members to `folder` (safetensors and JSON; never pickle)."""
         arrays = {name: value.numpy() for name, value in self._fitted().items()}
         metadata = {
-            "options": {
-                name: getattr(self, name)
-                for name in inspect.signature(type(self)).parameters
-                if name != "device"
-            },
+            "options": constructor_options(self),
             "shape": self._shape,
             "histories": histories_to_json(self.histories_),
         }
