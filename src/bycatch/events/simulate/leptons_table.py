@@ -89,7 +89,7 @@ def acceptance_table(metadata: Mapping[str, Any]) -> str:
 
 
 def _number(value: float, error: float) -> str:
-    return f"{value:.3g} +- {error:.1g}"
+    return f"{value:.3g} +- {float(f'{error:.1g}'):g}"  # never 2e+01
 
 
 def _ratio_error(part: float, part_error: float, whole: float, whole_error: float) -> float:
