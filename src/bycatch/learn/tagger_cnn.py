@@ -48,7 +48,7 @@ class ImageTagger(NeuralTagger):
     """
 
     kind = "cnn"
-    citation = "jet_images"
+    citation = "jet-images"
     representation = "images"
     axes = ("height", "width")
 
@@ -59,9 +59,9 @@ class ImageTagger(NeuralTagger):
         channels: Sequence[int] = (24, 24, 48),
         hidden: Sequence[int] = (64,),
         power: float = 0.5,
-        steps: int = 4000,
-        rounds: int = 20,
-        patience: int = 8,
+        steps: int = 3000,
+        rounds: int = 15,
+        patience: int = 6,
         batch_size: int = 256,
         learning_rate: float = 2e-3,
         weight_decay: float = 0.0,

@@ -39,7 +39,7 @@ class DenseTagger(NeuralTagger):
     """
 
     kind = "mlp"
-    citation = "subjettiness_basis"
+    citation = "subjettiness-basis"
     representation = "substructure"
     axes = ("n_features",)
 

@@ -28,7 +28,7 @@ def _work(key: str, kind: str, **fields: str) -> str:
 
 
 def _entries() -> dict[str, str]:
-    return _papers() | _software()
+    return _papers() | _jet_papers() | _software()
 
 
 def _papers() -> dict[str, str]:
@@ -166,6 +166,61 @@ def _papers() -> dict[str, str]:
             2019,
             "1911.03947",
             "JHEP 05 (2020) 033",
+        ),
+        "pythia": (
+            "Bierlich, Christian and others",
+            "A comprehensive guide to the physics and usage of PYTHIA 8.3",
+            2022,
+            "2203.11601",
+            "SciPost Phys. Codebases 8 (2022)",
+        ),
+    }
+    return {key: _paper(key, *fields) for key, fields in papers.items()}
+
+
+def _jet_papers() -> dict[str, str]:
+    papers = {
+        "jet-images": (
+            "de Oliveira, Luke and others",
+            "Jet-images -- deep learning edition",
+            2015,
+            "1511.05190",
+            "JHEP 07 (2016) 069",
+        ),
+        "pfn": (
+            "Komiske, Patrick T. and Metodiev, Eric M. and Thaler, Jesse",
+            "Energy Flow Networks: Deep Sets for Particle Jets",
+            2018,
+            "1810.05165",
+            "JHEP 01 (2019) 121",
+        ),
+        "part": (
+            "Qu, Huilin and Li, Congqiao and Qian, Sitian",
+            "Particle Transformer for Jet Tagging",
+            2022,
+            "2202.03772",
+            "",
+        ),
+        "subjettiness-basis": (
+            "Datta, Kaustuv and Larkoski, Andrew",
+            "How Much Information is in a Jet?",
+            2017,
+            "1704.08249",
+            "JHEP 06 (2017) 073",
+        ),
+        "top-landscape": (
+            "Butter, Anja and others",
+            "The Machine Learning landscape of top taggers",
+            2019,
+            "1902.09914",
+            "SciPost Phys. 7 (2019) 014",
+        ),
+        "fastjet": (
+            "Cacciari, Matteo and Salam, Gavin P. and Soyez, Gregory",
+            "FastJet User Manual",
+            2011,
+            "1111.6097",
+            "Eur. Phys. J. C 72 (2012) 1896",
         ),
         "pythia": (
             "Bierlich, Christian and others",

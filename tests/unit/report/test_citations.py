@@ -7,7 +7,7 @@ import re
 import pytest
 
 from bycatch.errors import ConfigError
-from bycatch.learn import DENSITIES, density_citation
+from bycatch.learn import DENSITIES, TAGGERS, density_citation, make_tagger
 from bycatch.report.citations import CITATIONS, bibtex
 from bycatch.template import TEMPLATES
 
@@ -29,6 +29,11 @@ def test_every_template_can_be_cited():
 @pytest.mark.parametrize("name", DENSITIES)
 def test_every_density_can_be_cited(name):
     assert density_citation(name) in CITATIONS
+
+
+@pytest.mark.parametrize("name", TAGGERS)
+def test_every_tagger_can_be_cited(name):
+    assert make_tagger(name).citation in CITATIONS
 
 
 def test_each_once_in_order():
