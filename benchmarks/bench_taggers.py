@@ -23,8 +23,8 @@ score alone, all with one thread. The time that the representation takes stands 
 Rows are stored as they finish in ``--rows``, and a second start goes on where the first stopped.
 `taggers.json` and `taggers.png` come out under ``--output``.
 
-Constituents are turned and flipped into the frame of the jet images (`_jets.py`): with 9,600 jets to
-train that takes the AUC of the deep sets from 0.965 to 0.983.
+Constituents are turned and flipped into the frame of the jet images (`_jets.py`): with 9,600 jets
+to train that takes the AUC of the deep sets from 0.965 to 0.983.
 
 To add a score, add an `Entry`: `build` gets the representation's name and returns something with
 `fit(X, y, mask=..., train=..., validate=..., seed=...)` and `predict(X, mask)`; an entry of kind
