@@ -222,7 +222,8 @@ def jobs_of(arguments: argparse.Namespace) -> list[dict[str, Any]]:
             found.append({"entry": name, "sample": "simulation", **job})
         if real:
             found.append({"entry": name, "sample": "folds", "real": real, **common})
-    return found
+    # the long trainings first, so that workers end together
+    return sorted(found, key=lambda job: job["sample"] != "simulation")
 
 
 def number(found: Mapping[str, Any] | None) -> list[str]:
