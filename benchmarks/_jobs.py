@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from bycatch.tasks.executor import end_with_parent
+
 __all__ = ["band", "cpu_model", "key_of", "read_rows", "run_jobs", "table"]
 
 Job = dict[str, Any]
@@ -55,7 +57,10 @@ def run_jobs(
     with (
         path.open("a") as file,
         ProcessPoolExecutor(
-            max(workers, 1), mp_context=get_context("spawn"), max_tasks_per_child=1
+            max(workers, 1),
+            mp_context=get_context("spawn"),
+            initializer=end_with_parent,
+            max_tasks_per_child=1,
         ) as pool,
     ):
         if file.tell() and not path.read_text().endswith("\n"):

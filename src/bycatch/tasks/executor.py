@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 from bycatch.errors import BycatchError, TaskError
 from bycatch.tasks.progress import Progress, SilentProgress
 
-__all__ = ["one_thread", "run_tasks"]
+__all__ = ["end_with_parent", "one_thread", "run_tasks"]
 
 Result = TypeVar("Result")
 
@@ -199,7 +199,7 @@ def _death(worker: _Worker) -> TaskError:
 def _work(pipe: Connection, function: Callable[..., Any]) -> None:
     """Do tasks until the pipe closes; the body of a worker process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, which ends the workers
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
             arguments = pipe.recv()
@@ -226,9 +226,13 @@ def _portable(error: Exception) -> Exception:
     return error
 
 
-def _end_with_parent() -> None:
-    """End this process when its parent was killed, whatever it is computing."""
+def end_with_parent() -> None:
+    """Let this process end when its parent was killed, whatever it is computing."""
     parent = multiprocessing.parent_process()
     if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)
+        threading.Thread(target=_wait_and_exit, args=(parent.sentinel,), daemon=True).start()
+
+
+def _wait_and_exit(sentinel: int) -> None:
+    wait([sentinel])
+    os._exit(1)
