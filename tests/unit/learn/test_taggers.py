@@ -16,7 +16,14 @@ SMALL = {"steps": 24, "rounds": 4, "patience": 2, "batch_size": 32, "learning_ra
 OPTIONS = {
     "cnn": {"channels": (4, 4), "hidden": (8,), "power": 1.0},
     "deep_sets": {"per_constituent": (8, 8), "per_jet": (8,), "learning_rate": 0.02},
-    "transformer": {"width": 8, "heads": 2, "blocks": 1, "hidden": 8, "pairs": (0, 1, 2)},
+    "transformer": {
+        "width": 8,
+        "heads": 2,
+        "blocks": 1,
+        "hidden": 8,
+        "pairs": (0, 1, 2),
+        "pair_hidden": 16,
+    },
     "mlp": {"hidden": (16, 16)},
 }
 NAMES = tuple(TAGGERS)
