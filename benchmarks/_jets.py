@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bycatch.kinematics.particles import Momenta, order_by, pad
 from bycatch.represent.base import Representation, as_momenta, jet_momenta
 from bycatch.represent.constituents import constituent_features
-from bycatch.represent.images import jet_images, standard_frame
+from bycatch.represent.images import jet_images
 from bycatch.represent.substructure import subjettiness_basis
 
 __all__ = ["REAL", "REPRESENTATIONS", "real_jets", "simulated_jets"]
@@ -20,27 +18,10 @@ __all__ = ["REAL", "REPRESENTATIONS", "real_jets", "simulated_jets"]
 REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "jets" / "top_landscape_2k.npz"
 REPRESENTATIONS = {
     "images": lambda jets: Representation(jet_images(jets).pixels, None, ("y", "x")),
-    "constituents-50": lambda jets: aligned_constituents(jets, 50),
-    "constituents-100": lambda jets: aligned_constituents(jets, 100),
+    "constituents-50": lambda jets: constituent_features(jets, n_max=50, frame="standard"),
+    "constituents-100": lambda jets: constituent_features(jets, n_max=100, frame="standard"),
     "substructure": lambda jets: subjettiness_basis(jets, n_bodies=6, jet=True),
 }
-
-
-def aligned_constituents(jets: Momenta, n_max: int) -> Representation:
-    """Return the hardest constituents with their angles in the frame of the jet images.
-
-    Images are centred, turned and flipped before they are filled. Constituents from the jet's axis
-    are not, so that a network would have to learn these symmetries from the jets.
-    """
-    made = constituent_features(jets, n_max=n_max)
-    weight, x, y = standard_frame(jets)
-    order = order_by(weight, jets[4])
-    angles = np.stack([x, y, np.hypot(x, y)], axis=1, dtype=np.float32)
-    padded, _ = pad(angles if order is None else angles[order], jets[4], n_max)
-    places = [made.names.index(name) for name in ("delta_y", "delta_phi", "delta_r")]
-    values = made.values.copy()
-    values[..., places] = padded
-    return replace(made, values=values)
 
 
 def real_jets(name: str, path: Path) -> tuple[Representation, np.ndarray]:

@@ -24,8 +24,9 @@ from bycatch.events.table import Events
 from bycatch.kinematics.particles import Momenta, order_by, owners, pad, sum_by
 from bycatch.kinematics.vectors import rapidity
 from bycatch.represent.base import Representation, as_momenta, jet_momenta
+from bycatch.represent.frame import standard_frame
 
-__all__ = ["FEATURES", "constituent_features", "represent"]
+__all__ = ["FEATURES", "STANDARD_ANGLES", "constituent_features", "represent"]
 
 FEATURES = {
     "relative": (
@@ -41,6 +42,9 @@ FEATURES = {
 }
 """Names of the features, by the name of the set. The jet is the sum of all its constituents."""
 
+STANDARD_ANGLES = ("frame_x", "frame_y", "frame_r")
+"""What stands in the place of delta_y, delta_phi and delta_r in the standard frame."""
+
 Vector = NDArray[np.float64]
 
 
@@ -50,6 +54,7 @@ def constituent_features(
     *,
     n_max: int = 128,
     features: Literal["relative", "momenta"] = "relative",
+    frame: Literal["jet", "standard"] = "jet",
 ) -> Representation:
     """Return the hardest constituents of each jet.
 
@@ -64,6 +69,9 @@ def constituent_features(
         Constituents to keep; softer ones are left out, but count in the jet's sum.
     features : {"relative", "momenta"}
         See `FEATURES`; logarithms of GeV, or GeV.
+    frame : {"jet", "standard"}
+        Of the angles of ``relative``: from the jet's axis, or in the frame that jet images are
+        filled in (centred, turned, mirrored; see `bycatch.represent.frame`).
 
     Returns
     -------
@@ -73,28 +81,24 @@ def constituent_features(
     Raises
     ------
     ConfigError
-        If n_max or the name of the set makes no sense.
+        If n_max, the name of the set or the frame makes no sense.
     ColumnError
         If a component is missing.
     DataError
         If a component is not finite, an energy not positive, or the shape is another one.
     """
-    if n_max < 1:
-        message = f"n_max, the number of constituents to keep, must be at least 1, not {n_max}."
-        raise ConfigError(message)
-    if features not in FEATURES:
-        message = (
-            f"There are no features {features!r} of constituents; the nearest are "
-            f"{nearest(features, FEATURES)}."
-        )
-        raise ConfigError(message)
+    _check(n_max, features, frame)
     flat = as_momenta(constituents, mask)
     counts = flat[4]
     columns = _relative(flat) if features == "relative" else flat[:4]
+    names = FEATURES[features]
+    if frame == "standard":
+        _, x, y = standard_frame(flat)
+        columns, names = (*columns[:4], x, y, np.hypot(x, y)), (*names[:4], *STANDARD_ANGLES)
     order = order_by(np.hypot(flat[0], flat[1]), counts)
     values = np.stack(columns, axis=1, dtype=np.float32)
     padded, present = pad(values if order is None else values[order], counts, n_max)
-    return Representation(padded, present, FEATURES[features])
+    return Representation(padded, present, names)
 
 
 def represent(events: Events, **options: Any) -> Representation:
@@ -117,6 +121,24 @@ def represent(events: Events, **options: Any) -> Representation:
         As in `constituent_features`.
     """
     return constituent_features(jet_momenta(events), **options)
+
+
+def _check(n_max: int, features: str, frame: str) -> None:
+    if n_max < 1:
+        message = f"n_max, the number of constituents to keep, must be at least 1, not {n_max}."
+        raise ConfigError(message)
+    if features not in FEATURES:
+        message = (
+            f"There are no features {features!r} of constituents; the nearest are "
+            f"{nearest(features, FEATURES)}."
+        )
+        raise ConfigError(message)
+    if frame not in {"jet", "standard"}:
+        message = f"The frame of the angles is 'jet' or 'standard', not {frame!r}."
+        raise ConfigError(message)
+    if frame == "standard" and features == "momenta":
+        message = "Momenta have no frame to be turned into; use features='relative'."
+        raise ConfigError(message)
 
 
 def _relative(flat: Momenta) -> tuple[Vector, ...]:

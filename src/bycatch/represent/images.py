@@ -23,11 +23,11 @@ from numpy.typing import NDArray
 
 from bycatch.errors import ConfigError
 from bycatch.events.table import Events
-from bycatch.kinematics.particles import Momenta, owners, sum_by
-from bycatch.kinematics.vectors import rapidity
+from bycatch.kinematics.particles import owners, sum_by
 from bycatch.represent.base import Representation, as_momenta, jet_momenta
+from bycatch.represent.frame import positive_inverse, standard_frame
 
-__all__ = ["HALF_WIDTH", "SIZE", "JetImages", "jet_images", "represent", "standard_frame"]
+__all__ = ["HALF_WIDTH", "SIZE", "JetImages", "jet_images", "represent"]
 
 SIZE = 40
 """Pixels along each side."""
@@ -37,9 +37,6 @@ HALF_WIDTH = (0.58, 0.70)
 
 # Jets at a time: the arrays of some 100 constituents each then stay in the processor's cache.
 _BLOCK = 1024
-
-# Coordinates are sums of numbers of order one; what is left of zero is rounding.
-_ROUNDING = 1e-12
 
 Vector = NDArray[np.float64]
 
@@ -135,60 +132,6 @@ def jet_images(
     return out
 
 
-def standard_frame(
-    constituents: Momenta,
-    *,
-    weight: Literal["pt", "E"] = "pt",
-    centre: bool = True,
-    rotate: bool = True,
-    flip: bool = True,
-) -> tuple[Vector, Vector, Vector]:
-    """Return weights and coordinates of constituents after the steps, before the grid.
-
-    Parameters
-    ----------
-    constituents : Momenta
-        With transverse momentum, see `bycatch.kinematics.particles.momenta`.
-    weight, centre, rotate, flip
-        As in `jet_images`.
-
-    Returns
-    -------
-    weight : ndarray of shape (n_constituents,), in GeV
-    x, y : ndarray of shape (n_constituents,)
-        Along rapidity and azimuth (before the rotation).
-    """
-    px, py, pz, energy, counts = constituents
-    owner = owners(counts)
-
-    def total(values: Vector) -> Vector:
-        return sum_by(owner, values, len(counts))
-
-    w = np.hypot(px, py) if weight == "pt" else energy
-    # Azimuths relative to the jet's momentum, so that no jet lies across pi.
-    jet_x, jet_y = total(px)[owner], total(py)[owner]
-    x, y = (
-        rapidity(px, py, pz, energy),
-        np.arctan2(py * jet_x - px * jet_y, px * jet_x + py * jet_y),
-    )
-    if centre:
-        norm = _inverse(total(w))
-        x -= (total(w * x) * norm)[owner]
-        y -= (total(w * y) * norm)[owner]
-    if rotate:
-        wx, wy = w * x, w * y
-        angle = 0.5 * np.arctan2(2.0 * total(wx * y), total(wx * x) - total(wy * y))
-        # The principal axis has this angle to the horizontal; turn it by the rest to the vertical.
-        cosine, sine = np.cos(angle)[owner], np.sin(angle)[owner]
-        x, y = sine * x - cosine * y, cosine * x + sine * y
-    x[np.abs(x) < _ROUNDING] = 0.0
-    y[np.abs(y) < _ROUNDING] = 0.0
-    if flip:
-        x *= np.where(total(w * np.sign(x)) > 0.0, -1.0, 1.0)[owner]
-        y *= np.where(total(w * np.sign(y)) < 0.0, -1.0, 1.0)[owner]
-    return w, x, y
-
-
 def represent(events: Events, **options: Any) -> Representation:
     """Return the images of the jets of an events file.
 
@@ -236,13 +179,8 @@ def _fill(
     out.inside[rows] = sum_by(owner, w - beyond, n_jets)
     out.n_outside[rows] = sum_by(owner, ~inside, n_jets).astype(np.int64)
     if normalise:
-        pixels *= _inverse(pixels.sum(axis=(1, 2)))[:, None, None]
+        pixels *= positive_inverse(pixels.sum(axis=(1, 2)))[:, None, None]
     out.pixels[rows] = pixels
-
-
-def _inverse(values: Vector) -> Vector:
-    """Return 1 / values, 0 where a value is 0."""
-    return np.divide(1.0, values, out=np.zeros_like(values), where=values > 0.0)
 
 
 def _check(size: int, half_width: tuple[float, float], weight: str) -> None:

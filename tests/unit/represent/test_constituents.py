@@ -4,7 +4,12 @@ import pytest
 from bycatch.errors import ColumnError, ConfigError, DataError
 from bycatch.events import Events
 from bycatch.kinematics.vectors import cartesian
-from bycatch.represent.constituents import FEATURES, constituent_features, represent
+from bycatch.represent.constituents import (
+    FEATURES,
+    STANDARD_ANGLES,
+    constituent_features,
+    represent,
+)
 
 INVARIANT = ["log_pt", "log_pt_fraction", "delta_y", "delta_phi", "delta_r"]
 
@@ -49,6 +54,34 @@ def test_relative_features_are_invariant(make_jets, change):
     kept = [one.names.index(name) for name in INVARIANT]
     np.testing.assert_array_equal(two.mask, one.mask)
     np.testing.assert_allclose(two.values[..., kept], one.values[..., kept], atol=1e-6)
+
+
+def test_the_standard_frame_is_centred_turned_and_mirrored(make_jets):
+    jets = make_jets(60, massive=True)
+    made = constituent_features(jets.ragged(), n_max=200, frame="standard")
+    assert made.names[4:] == STANDARD_ANGLES
+    pt = np.exp(made.values[..., 0].astype(np.float64)) * made.mask
+    x, y, r = np.moveaxis(made.values[..., 4:].astype(np.float64), -1, 0)
+    scale = pt.sum(axis=1)
+    for moment in (pt * x, pt * y, pt * x * y):
+        np.testing.assert_allclose(moment.sum(axis=1) / scale, 0.0, atol=1e-6)
+    assert ((pt * y * y).sum(axis=1) >= (pt * x * x).sum(axis=1) * (1 - 1e-6)).all()
+    assert ((pt * np.sign(x)).sum(axis=1) <= 1e-6 * scale).all()
+    assert ((pt * np.sign(y)).sum(axis=1) >= -1e-6 * scale).all()
+    np.testing.assert_allclose(r, np.hypot(x, y), atol=1e-6)
+    # The other features do not know of the frame.
+    plain = constituent_features(jets.ragged(), n_max=200)
+    np.testing.assert_array_equal(made.values[..., :4], plain.values[..., :4])
+    mirrored = constituent_features(jets.reflected().ragged(), n_max=200, frame="standard")
+    np.testing.assert_allclose(mirrored.values, made.values, atol=1e-5)
+
+
+def test_frames_that_make_no_sense(make_jets):
+    jets = make_jets(2).ragged()
+    with pytest.raises(ConfigError, match="'jet' or 'standard', not 'lab'"):
+        constituent_features(jets, frame="lab")
+    with pytest.raises(ConfigError, match="Momenta have no frame"):
+        constituent_features(jets, frame="standard", features="momenta")
 
 
 def test_reflection_changes_the_signs_of_angles_only(make_jets):

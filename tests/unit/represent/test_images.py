@@ -4,7 +4,8 @@ import pytest
 
 from bycatch.errors import ColumnError, ConfigError, DataError
 from bycatch.represent.base import as_momenta
-from bycatch.represent.images import HALF_WIDTH, SIZE, jet_images, represent, standard_frame
+from bycatch.represent.frame import standard_frame
+from bycatch.represent.images import HALF_WIDTH, SIZE, jet_images, represent
 
 
 def frame(jets, **options):
