@@ -76,13 +76,14 @@ def acceptance_table(metadata: Mapping[str, Any]) -> str:
         trigger_error = _ratio_error(taken, taken_error, inside, inside_error)
         total = published.acceptance * published.trigger / 100.0
         section = part["cross_section_pb"] * 1e-3
+        known = f"{published.cross_section:.3g}" if published.cross_section else "-"
         lines.append(
             f"{published.title:<14}|"
             f" {_number(100 * inside, 100 * inside_error):<16} {published.acceptance:>7g} |"
             f" {_number(100 * trigger, 100 * trigger_error):<17} {published.trigger:>7g} |"
             f" {_number(100 * part['acceptance'], 100 * part['acceptance_error']):<15}"
             f" {total:>7.2g} |"
-            f" {section:<18.4g} {published.cross_section or '-':>7} |"
+            f" {section:<18.4g} {known:>7} |"
             f" {part['n_accepted']:<8d} {part['effective_accepted']:.0f}"
         )
     return "\n".join(lines)
