@@ -129,7 +129,7 @@ def test_table_names_both_numbers():
     lines = acceptance_table({"parts": {"w_lepton": part, "a_4l_particles": part}}).splitlines()
     assert len(lines) == 4
     # 24/30: error from (1 - 2 r) 0.01^2 + r^2 0.01^2 with r = 0.8, over 0.3.
-    expected = "W | 30 +- 1 55.6 | 80 +- 0.7 68 | 25 +- 1 38 | 44 58.0 | 99 60"
+    expected = "W | 30 +- 1 55.6 | 80 +- 0.7 68 | 25 +- 1 38 | 44 58 | 99 60"
     assert lines[2].split() == expected.split()
     assert lines[3].startswith("A -> 4l")
     assert lines[3].split("|")[-2].split()[-1] == "-"
