@@ -32,7 +32,9 @@ class Odd(Exception):
     def __init__(self, a, b): super().__init__("odd"); self.f = lambda: None
 def unsendable(x): raise Odd(1, 2)
 def die(x): os.kill(os.getpid(), signal.SIGKILL)
-def sleep(x): time.sleep(60)
+def sleep(x):
+    print("asleep", flush=True)
+    time.sleep(60)
 """
 
 
@@ -140,13 +142,14 @@ def test_no_worker_outlives_its_parent(work, tmp_path, signum):
         start_new_session=True,
     )
     assert process.stdout.readline() == "start\n"
-    deadline = time.monotonic() + 20
-    while len(children := _workers(process.pid)) < 2 and time.monotonic() < deadline:
-        time.sleep(0.05)
-    time.sleep(0.5)
+    # Both tasks have begun, so the parent only waits: an earlier Ctrl-C may fall into the start of
+    # a process, which a busy machine draws out.
+    assert [process.stdout.readline() for _ in range(2)] == ["asleep\n"] * 2
+    children = _workers(process.pid)
     os.kill(process.pid, signum)
     rest = process.communicate(timeout=20)[0]
     assert rest == ("interrupted\n" if signum == signal.SIGINT else "")
+    deadline = time.monotonic() + 20
     while any(map(_alive, children)) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert len(children) == 2
