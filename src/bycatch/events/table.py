@@ -157,22 +157,33 @@ class Events:
         )
 
 
-def count_nonfinite(columns: Mapping[str, ArrayLike]) -> dict[str, int]:
+def count_nonfinite(columns: Mapping[str, Any]) -> dict[str, int]:
     """Count the values that are NaN or infinite, per column.
 
     Parameters
     ----------
-    columns : mapping of str to array_like of shape (n_events,)
+    columns : mapping of str to array of shape (n_events,) or (n_events, var)
+        As in `Events.columns`.
 
     Returns
     -------
     dict of str to int
-        One entry per column, 0 where all values are finite.
+        One entry per column of numbers, 0 where all values are finite.
     """
-    return {
-        name: int(np.count_nonzero(~np.isfinite(np.asarray(values, dtype=np.float64))))
-        for name, values in columns.items()
-    }
+    counts: dict[str, int] = {}
+    for name, column in columns.items():
+        values = _flat(column)
+        if values.dtype.kind in "biuf":
+            counts[name] = int(np.count_nonzero(~np.isfinite(values)))
+    return counts
+
+
+def _flat(column: Column) -> NDArray[Any]:
+    if getattr(column, "layout", None) is None:
+        return np.asarray(column)
+    import awkward as ak  # noqa: PLC0415 - slow to import, and most files are flat
+
+    return np.asarray(ak.to_numpy(ak.flatten(column, axis=None)))
 
 
 def join(parts: Sequence[Column]) -> Column:

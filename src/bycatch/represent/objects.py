@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bycatch.errors import DataError
+from bycatch.events.public.adc2021 import SLOTS
 from bycatch.events.table import Events
 from bycatch.kinematics.particles import order_by, owners, pad
 from bycatch.represent.base import Representation, flat_column, ragged_columns
@@ -34,8 +35,6 @@ class Place:
     ----------
     kind : str
         Prefix of the columns.
-    count : int
-        Places.
     pt_min : float, in GeV
         Softest object (inclusive).
     eta_max : float
@@ -43,17 +42,23 @@ class Place:
     """
 
     kind: str
-    count: int
     pt_min: float
     eta_max: float
 
+    @property
+    def count(self) -> int:
+        """Number of places, as in the challenge's files."""
+        rows = SLOTS[self.kind]
+        count: int = rows.stop - rows.start
+        return count
+
 
 PLACES = (
-    Place("electron", 4, 3.0, 3.0),
-    Place("muon", 4, 3.0, 2.1),
-    Place("jet", 10, 15.0, 4.0),
+    Place("electron", 3.0, 3.0),
+    Place("muon", 3.0, 2.1),
+    Place("jet", 15.0, 4.0),
 )
-"""After the missing ET in row 0: rows 1-4, 5-8 and 9-18, with the challenge's cuts."""
+"""After the missing ET, in the rows of `bycatch.events.public.adc2021.SLOTS`, with its cuts."""
 
 _NUMBERS = ("pt", "eta", "phi")
 _TURNED = ("pt", "eta", "sin_phi", "cos_phi")
@@ -150,7 +155,7 @@ class ScaleObjects:
             raise DataError(message)
         there = _mask_of(background)
         mean, scale = np.zeros(background.values.shape[1:]), np.ones(background.values.shape[1:])
-        for kind, rows in _rows():
+        for kind, rows in SLOTS.items():
             inside = there[:, rows]
             if not inside.any():
                 message = f"There is no {kind} in {len(background)} events to be scaled by."
@@ -202,15 +207,8 @@ def _place(events: Events, place: Place) -> tuple[NDArray[np.float64], NDArray[n
     return pad(values if order is None else values[order], left, place.count)
 
 
-def _rows() -> list[tuple[str, slice]]:
-    ends = np.cumsum([1] + [place.count for place in PLACES]).tolist()
-    kinds = [place.kind for place in PLACES]
-    named = zip(kinds, ends[:-1], ends[1:], strict=True)
-    return [("missing ET", slice(0, 1))] + [(kind, slice(a, b)) for kind, a, b in named]
-
-
 def _mask_of(objects: Representation) -> NDArray[np.bool_]:
-    places = 1 + sum(place.count for place in PLACES)
+    places = SLOTS["jet"].stop
     if objects.mask is None or objects.values.ndim != 3 or objects.values.shape[1] != places:
         message = (
             f"These are not {places} objects with a mask, but values of shape "

@@ -20,16 +20,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bycatch.errors import ConfigError, DataError
+from bycatch.events.candidates import KINDS
 from bycatch.events.table import Events
 from bycatch.kinematics.particles import order_by, owners, pad, sum_by
 from bycatch.kinematics.vectors import azimuth, delta_phi, rapidity
 from bycatch.represent.base import Representation, jet_momenta, ragged_columns
 from bycatch.represent.leptons import ISOLATION, trigger_lepton
 
-__all__ = ["KINDS", "NAMES", "represent", "sequence_length"]
-
-KINDS = ("charged_hadron", "neutral_hadron", "photon", "electron", "muon")
-"""Kinds of candidates, by their code in the files."""
+__all__ = ["NAMES", "represent", "sequence_length"]
 
 NAMES = ("log_pt", "delta_eta", "sin_delta_phi", "cos_delta_phi", *KINDS)
 """Names of the features of a candidate."""

@@ -6,9 +6,3 @@ clouds, HDF5), `adc2021` (19 objects per event, HDF5), `dark_machines` (text, a 
 In each, `read` and `scan` give `Events` with the columns of our own simulation, and `write` takes
 them.
 """
-
-from __future__ import annotations
-
-from bycatch.events.public._layouts import count_nonfinite
-
-__all__ = ["count_nonfinite"]

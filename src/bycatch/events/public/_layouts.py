@@ -21,7 +21,6 @@ __all__ = [
     "Pieces",
     "binary_label",
     "check_chunk",
-    "count_nonfinite",
     "counts_of",
     "datasets",
     "flat",
@@ -103,12 +102,9 @@ def pad(values: Any, width: int, dtype: type[np.generic]) -> NDArray[Any]:
     -------
     ndarray of shape (n_rows, width)
     """
-    counts = counts_of(values)
-    row = np.repeat(np.arange(len(counts)), counts)
-    place = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-    kept = place < width
-    matrix = np.zeros((len(counts), width), dtype=dtype)
-    matrix[row[kept], place[kept]] = flat(values)[kept]
+    from bycatch.kinematics.particles import pad as pad_flat  # noqa: PLC0415 - needs awkward
+
+    matrix, _ = pad_flat(flat(values).astype(dtype), counts_of(values), width)
     return matrix
 
 
@@ -157,26 +153,6 @@ def truth_of(events: Events, layout: str) -> NDArray[np.int8]:
         message = f"{layout} files hold the labels 0 and 1, but these events have others."
         raise DataError(message)
     return events.label
-
-
-def count_nonfinite(events: Events) -> dict[str, int]:
-    """Count the values that are NaN or infinite, per column, flat or ragged.
-
-    Parameters
-    ----------
-    events : Events
-
-    Returns
-    -------
-    dict of str to int
-        One entry per column of numbers, 0 where all values are finite.
-    """
-    counts: dict[str, int] = {}
-    for name, column in events.columns.items():
-        values = column if isinstance(column, np.ndarray) else flat(column)
-        if values.dtype.kind in "biuf":
-            counts[name] = int(np.count_nonzero(~np.isfinite(values)))
-    return counts
 
 
 @contextmanager

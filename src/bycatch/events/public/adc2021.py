@@ -48,7 +48,9 @@ SLOTS: dict[str, slice] = {
 }
 """Rows of an event that belong to a kind of object."""
 
-KINDS: NDArray[np.int8] = np.repeat(np.array([1, 2, 3, 4], dtype=np.int8), (1, 4, 4, 10))
+KINDS: NDArray[np.int8] = np.repeat(
+    np.arange(1, 5, dtype=np.int8), [rows.stop - rows.start for rows in SLOTS.values()]
+)
 """The file's class of each of the 19 rows: 1 MET, 2 electron, 3 muon, 4 jet."""
 
 CLASS_NAMES = ("MET_class_1", "Four_Ele_class_2", "Four_Mu_class_3", "Ten_Jet_class_4")

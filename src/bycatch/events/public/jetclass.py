@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bycatch.errors import DataError, InputError
+from bycatch.events import candidates
 from bycatch.events.formats.base import Batch, Source
 from bycatch.events.formats.root import Reader
 from bycatch.events.paths import PathLike, Paths, resolve_paths, split_object
@@ -37,7 +38,7 @@ __all__ = ["CLASSES", "CONSTITUENT", "JET", "KINDS", "read", "scan", "write"]
 CLASSES = ("QCD", "Hbb", "Hcc", "Hgg", "H4q", "Hqql", "Zqq", "Wqq", "Tbqq", "Tbl")
 """Classes in the order of their numbers, as ``label_QCD`` and so on in the file."""
 
-KINDS = ("isChargedHadron", "isNeutralHadron", "isPhoton", "isElectron", "isMuon")
+KINDS = tuple("is" + kind.title().replace("_", "") for kind in candidates.KINDS)
 """Kinds of constituents in the order of our numbers, as ``part_isChargedHadron`` in the file."""
 
 CONSTITUENT = {

@@ -39,23 +39,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bycatch.events.candidates import CHARGED_HADRON, ELECTRON, MUON, NEUTRAL_HADRON, PHOTON
 from bycatch.kinematics.vectors import pseudorapidity
 
 __all__ = [
-    "CHARGED_HADRON",
-    "ELECTRON",
     "FULL",
-    "MUON",
-    "NEUTRAL_HADRON",
-    "PHOTON",
     "SMEARED",
     "Detector",
     "Resolution",
     "detect",
 ]
-
-CHARGED_HADRON, NEUTRAL_HADRON, PHOTON, ELECTRON, MUON = range(5)
-"""Kinds of particle-flow candidates."""
 
 _INFINITE = float("inf")
 

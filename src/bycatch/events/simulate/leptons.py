@@ -16,15 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bycatch.events.candidates import CHARGED_HADRON, ELECTRON, MUON, NEUTRAL_HADRON
 from bycatch.events.simulate import objects
-from bycatch.events.simulate.detector import (
-    CHARGED_HADRON,
-    ELECTRON,
-    FULL,
-    MUON,
-    NEUTRAL_HADRON,
-    detect,
-)
+from bycatch.events.simulate.detector import FULL, detect
 from bycatch.events.simulate.process import Batch, Selection
 from bycatch.kinematics.vectors import azimuth, pseudorapidity
 

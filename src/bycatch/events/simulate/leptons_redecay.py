@@ -24,7 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bycatch.errors import DataError
-from bycatch.events.simulate.leptons import true_leptons
+from bycatch.events.candidates import ELECTRON, MUON
+from bycatch.events.simulate.leptons import LEPTON_ETA, true_leptons
 from bycatch.events.simulate.particles import final_state
 from bycatch.events.simulate.process import Batch
 from bycatch.kinematics.vectors import mass, pseudorapidity
@@ -48,7 +49,7 @@ STABLE_HEAVY = tuple(f"{code}:mayDecay = off" for code in HEAVY)
 PT_MIN = 21.0
 """A true lepton below, in GeV, is not measured above the trigger's 23 GeV: that is four sigma."""
 
-_ETA_MAX = {11: 3.0, 13: 2.1}
+_ETA_MAX = {11: LEPTON_ETA[ELECTRON], 13: LEPTON_ETA[MUON]}
 # A lepton may leave its hadron's direction, but not at these momenta.
 _HADRON_ETA = 3.6
 _MOMENTUM = ("px", "py", "pz", "E")

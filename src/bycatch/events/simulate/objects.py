@@ -38,7 +38,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bycatch.events.simulate.detector import ELECTRON, MUON, NEUTRAL_HADRON, PHOTON
+from bycatch.events.candidates import ELECTRON, MUON, NEUTRAL_HADRON, PHOTON
 from bycatch.events.simulate.process import Batch
 from bycatch.kinematics.clustering import cluster
 from bycatch.kinematics.vectors import azimuth, delta_r, pseudorapidity

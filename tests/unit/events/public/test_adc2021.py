@@ -9,8 +9,8 @@ import pytest
 from layout_checks import assert_truncated_is_said
 
 from bycatch.errors import ColumnError, DataError, InputError
-from bycatch.events import Events
-from bycatch.events.public import adc2021, count_nonfinite
+from bycatch.events import Events, count_nonfinite
+from bycatch.events.public import adc2021
 from bycatch.events.public.adc2021 import Objects, Submission
 
 N = 45
@@ -106,7 +106,7 @@ def test_nan_is_kept_and_counted(tmp_path: Path, objects: Objects) -> None:
     there = adc2021.read(tmp_path / "x.h5")
     assert np.isnan(there.values).sum() == 3
     assert there.present[2, 1]
-    assert count_nonfinite(adc2021.to_events(there))["electron_pt"] == 1
+    assert count_nonfinite(adc2021.to_events(there).columns)["electron_pt"] == 1
 
 
 def test_jets_outside_of_the_acceptance_are_gaps(file: Path, objects: Objects) -> None:

@@ -9,8 +9,8 @@ import pytest
 from layout_checks import assert_chunks, assert_same, assert_truncated_is_said
 
 from bycatch.errors import ColumnError, DataError, InputError
-from bycatch.events import Events
-from bycatch.events.public import count_nonfinite, dark_machines
+from bycatch.events import Events, count_nonfinite
+from bycatch.events.public import dark_machines
 
 N = 60
 NAMES = (
@@ -104,8 +104,8 @@ def test_lines_of_the_public_files(tmp_path: Path) -> None:
     assert events["process"].tolist() == ["njets", "Zp", "Zp"]
     assert events.weight.tolist() == [1, 0.5, 2]
     assert events["met_pt"].tolist() == [182.341, 1, 50]
-    assert count_nonfinite(events)["object_phi"] == 1
-    assert "process" not in count_nonfinite(events)
+    assert count_nonfinite(events.columns)["object_phi"] == 1
+    assert "process" not in count_nonfinite(events.columns)
 
 
 def test_columns_of_the_lepton_stream(tmp_path: Path, events: Events) -> None:

@@ -10,8 +10,8 @@ import uproot
 from layout_checks import assert_chunks, assert_same, assert_truncated_is_said
 
 from bycatch.errors import ColumnError, DataError, InputError
-from bycatch.events import Events
-from bycatch.events.public import count_nonfinite, jetclass
+from bycatch.events import Events, count_nonfinite
+from bycatch.events.public import jetclass
 
 CONSTITUENTS = tuple(f"constituent_{name}" for name in ("px", "py", "pz", "E"))
 
@@ -96,7 +96,7 @@ def test_nan_is_counted(tmp_path: Path, file: Path) -> None:
     content["part_px"] = ak.where(
         ak.local_index(content["part_px"]) == 0, np.nan, content["part_px"]
     )
-    counts = count_nonfinite(jetclass.read(store(tmp_path / "x.root", content)))
+    counts = count_nonfinite(jetclass.read(store(tmp_path / "x.root", content)).columns)
     assert counts["constituent_px"] == 60
     assert counts["jet_mass"] == 60
     assert counts["constituent_py"] == 0

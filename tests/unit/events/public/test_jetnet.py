@@ -9,8 +9,8 @@ import pytest
 from layout_checks import assert_chunks, assert_same, assert_truncated_is_said
 
 from bycatch.errors import ColumnError, DataError, InputError
-from bycatch.events import Events
-from bycatch.events.public import count_nonfinite, jetnet
+from bycatch.events import Events, count_nonfinite
+from bycatch.events.public import jetnet
 
 RELATIVE = ("constituent_eta_rel", "constituent_phi_rel", "constituent_pt_rel")
 N = 60
@@ -94,7 +94,7 @@ def test_nan_is_counted(tmp_path: Path) -> None:
     content["particle_features"][1, 0, 0] = np.nan
     content["particle_features"][2, 0, 0] = 1e6  # so far forward that the momentum overflows
     store(tmp_path / "x.hdf5", content)
-    counts = count_nonfinite(jetnet.read(tmp_path / "x.hdf5"))
+    counts = count_nonfinite(jetnet.read(tmp_path / "x.hdf5").columns)
     assert counts["constituent_eta_rel"] == 1
     assert counts["constituent_pz"] == 2
     assert counts["constituent_px"] == 0

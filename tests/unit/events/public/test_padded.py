@@ -7,8 +7,8 @@ import pytest
 from layout_checks import assert_chunks, assert_same, assert_truncated_is_said
 
 from bycatch.errors import ColumnError, DataError, InputError
-from bycatch.events import Events
-from bycatch.events.public import count_nonfinite, padded
+from bycatch.events import Events, count_nonfinite
+from bycatch.events.public import padded
 
 CONSTITUENTS = tuple(f"constituent_{name}" for name in ("px", "py", "pz", "E"))
 
@@ -83,7 +83,7 @@ def test_nan_is_counted(tmp_path: Path, file: Path) -> None:
     content = arrays(file)
     content["constituents"][2, 0, :] = np.nan
     np.savez(tmp_path / "nan.npz", **content)
-    counts = count_nonfinite(padded.read(tmp_path / "nan.npz"))
+    counts = count_nonfinite(padded.read(tmp_path / "nan.npz").columns)
     assert counts["constituent_pz"] == 1
     assert counts["jet_mass"] == 1
     assert counts["label"] == 0

@@ -12,8 +12,8 @@ import tables
 from layout_checks import assert_chunks, assert_same, assert_truncated_is_said
 
 from bycatch.errors import ColumnError, DataError, InputError
-from bycatch.events import Events
-from bycatch.events.public import count_nonfinite, top_landscape
+from bycatch.events import Events, count_nonfinite
+from bycatch.events.public import top_landscape
 
 CONSTITUENTS = tuple(f"constituent_{name}" for name in ("px", "py", "pz", "E"))
 JET = ("jet_pt", "jet_eta", "jet_phi", "jet_mass")
@@ -116,7 +116,7 @@ def test_nan_is_kept_and_counted(tmp_path: Path, file: Path) -> None:
     table.loc[3, "E_0"] = np.nan
     table.loc[4, "PX_0"] = np.inf
     table.to_hdf(tmp_path / "x.h5", key="table", format="table")
-    counts = count_nonfinite(top_landscape.read(tmp_path / "x.h5"))
+    counts = count_nonfinite(top_landscape.read(tmp_path / "x.h5").columns)
     assert (counts["constituent_E"], counts["constituent_px"], counts["constituent_py"]) == (
         1,
         1,

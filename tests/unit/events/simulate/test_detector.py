@@ -6,16 +6,8 @@ import awkward as ak
 import numpy as np
 import pytest
 
-from bycatch.events.simulate.detector import (
-    CHARGED_HADRON,
-    ELECTRON,
-    FULL,
-    MUON,
-    NEUTRAL_HADRON,
-    PHOTON,
-    SMEARED,
-    detect,
-)
+from bycatch.events.candidates import CHARGED_HADRON, ELECTRON, MUON, NEUTRAL_HADRON, PHOTON
+from bycatch.events.simulate.detector import FULL, SMEARED, detect
 from bycatch.kinematics.vectors import cartesian, pt_eta_phi_mass
 
 N = 20_000

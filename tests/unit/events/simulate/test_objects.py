@@ -8,8 +8,9 @@ import awkward as ak
 import numpy as np
 import pytest
 
+from bycatch.events.candidates import ELECTRON, MUON, PHOTON
 from bycatch.events.simulate import objects
-from bycatch.events.simulate.detector import ELECTRON, FULL, MUON, PHOTON, detect
+from bycatch.events.simulate.detector import FULL, detect
 from bycatch.kinematics.vectors import cartesian
 
 

@@ -23,16 +23,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bycatch.events.candidates import CHARGED_HADRON, ELECTRON, MUON, NEUTRAL_HADRON, PHOTON
 from bycatch.events.simulate import objects
-from bycatch.events.simulate.detector import (
-    CHARGED_HADRON,
-    ELECTRON,
-    FULL,
-    MUON,
-    NEUTRAL_HADRON,
-    PHOTON,
-    detect,
-)
+from bycatch.events.simulate.detector import FULL, detect
 from bycatch.events.simulate.particles import final_state
 from bycatch.events.simulate.partons import by_code, decay_products, parton_columns, parton_text
 from bycatch.events.simulate.process import Batch, Process, Selection

@@ -18,8 +18,9 @@ from typing import Any
 
 import numpy as np
 
+from bycatch.events.candidates import ELECTRON, MUON
 from bycatch.events.simulate import objects
-from bycatch.events.simulate.detector import ELECTRON, FULL, MUON, detect
+from bycatch.events.simulate.detector import FULL, detect
 from bycatch.events.simulate.particles import final_state
 from bycatch.events.simulate.partons import (
     by_code,
