@@ -12,6 +12,7 @@ from bycatch.errors import ConfigError, DataError
 
 __all__ = [
     "MemberRows",
+    "check_choice",
     "check_features",
     "check_members",
     "check_option",
@@ -49,6 +50,18 @@ def check_option(name: str, value: float, low: float, high: float = np.inf) -> N
     if not low <= value <= high:
         limit = f"at least {low:g}" if np.isinf(high) else f"between {low:g} and {high:g}"
         message = f"The option '{name}' is {value!r}, but it must be {limit}."
+        raise ConfigError(message)
+
+
+def check_choice(name: str, value: object, known: Sequence[str]) -> None:
+    """Refuse an option that is none of the known words.
+
+    Raises
+    ------
+    ConfigError
+    """
+    if value not in known:
+        message = f"The option '{name}' is {value!r}, but it must be one of {', '.join(known)}."
         raise ConfigError(message)
 
 

@@ -31,6 +31,7 @@ from bycatch.learn.checkpoint import (
     save_checkpoint,
 )
 from bycatch.learn.devices import checked_device
+from bycatch.learn.inputs import as_tensor, check_inputs, check_mask
 from bycatch.learn.members import (
     MemberRows,
     check_members,
@@ -38,7 +39,6 @@ from bycatch.learn.members import (
     check_training,
     labelled_rows,
 )
-from bycatch.learn.tagger_rows import as_tensor, check_inputs, check_mask
 from bycatch.learn.threads import one_torch_thread
 from bycatch.learn.trainer import Batch, TrainingOptions
 from bycatch.learn.trainer import train as _train

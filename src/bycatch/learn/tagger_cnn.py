@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bycatch.errors import DataError
+from bycatch.learn.inputs import root_mean_square
 from bycatch.learn.members import MemberRows, check_option
 from bycatch.learn.nets.image_cnn import draw_image_cnn, image_cnn, sides
 from bycatch.learn.tagger import NeuralTagger
-from bycatch.learn.tagger_rows import root_mean_square
 
 __all__ = ["ImageTagger"]
 

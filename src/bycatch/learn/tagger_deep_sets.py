@@ -19,11 +19,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from bycatch.learn.inputs import constituent_scaling
 from bycatch.learn.members import MemberRows, check_option
 from bycatch.learn.nets.deep_sets import deep_sets, draw_deep_sets
 from bycatch.learn.nets.mlp import Workspace
 from bycatch.learn.tagger import NeuralTagger
-from bycatch.learn.tagger_rows import constituent_scaling
 
 __all__ = ["DeepSetsTagger"]
 

@@ -18,10 +18,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from bycatch.learn.inputs import constituent_scaling
 from bycatch.learn.members import MemberRows, check_option
 from bycatch.learn.nets.mlp import Workspace, draw_weights, forward
 from bycatch.learn.tagger import NeuralTagger
-from bycatch.learn.tagger_rows import constituent_scaling
 
 __all__ = ["DenseTagger"]
 

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bycatch.errors import ConfigError, DataError
+from bycatch.learn.inputs import constituent_scaling
 from bycatch.learn.members import MemberRows, check_option
 from bycatch.learn.nets.transformer import Sizes, draw_transformer, transformer
 from bycatch.learn.tagger import NeuralTagger
-from bycatch.learn.tagger_rows import constituent_scaling
 
 __all__ = ["TransformerTagger"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bycatch.errors import ConfigError, nearest
+from bycatch.report.score_citations import SCORE_PAPERS
 
 __all__ = ["CITATIONS", "bibtex"]
 
@@ -28,7 +29,8 @@ def _work(key: str, kind: str, **fields: str) -> str:
 
 
 def _entries() -> dict[str, str]:
-    return _papers() | _jet_papers() | _software()
+    scores = {key: _paper(key, *paper) for key, paper in SCORE_PAPERS.items()}
+    return _papers() | _jet_papers() | scores | _works()
 
 
 def _papers() -> dict[str, str]:
@@ -233,7 +235,7 @@ def _jet_papers() -> dict[str, str]:
     return {key: _paper(key, *fields) for key, fields in papers.items()}
 
 
-def _software() -> dict[str, str]:
+def _works() -> dict[str, str]:
     return {
         "clopper-pearson": _work(
             "clopper-pearson",
@@ -282,6 +284,35 @@ def _software() -> dict[str, str]:
             booktitle="Advances in Neural Information Processing Systems 32",
             year="2019",
             eprint="1912.01703",
+        ),
+        "isolation-forest": _work(
+            "isolation-forest",
+            "inproceedings",
+            author="Liu, Fei Tony and Ting, Kai Ming and Zhou, Zhi-Hua",
+            title="Isolation Forest",
+            booktitle="Eighth IEEE International Conference on Data Mining",
+            year="2008",
+            doi="10.1109/ICDM.2008.17",
+        ),
+        "mahalanobis": _work(
+            "mahalanobis",
+            "article",
+            author="Mahalanobis, Prasanta Chandra",
+            title="On the Generalised Distance in Statistics",
+            journal="Proceedings of the National Institute of Sciences of India",
+            volume="2",
+            pages="49--55",
+            year="1936",
+        ),
+        "peaks-over-threshold": _work(
+            "peaks-over-threshold",
+            "article",
+            author="Pickands, James",
+            title="Statistical Inference Using Extreme Order Statistics",
+            journal="Annals of Statistics",
+            volume="3",
+            pages="119--131",
+            year="1975",
         ),
         "bycatch": _work(
             "bycatch",

@@ -20,6 +20,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 
 from bycatch.errors import ConfigError
 from bycatch.events.table import Events
@@ -74,6 +75,8 @@ def jet_images(
     rotate: bool = True,
     flip: bool = True,
     normalise: bool = True,
+    power: float = 1.0,
+    smear: float = 0.0,
     dtype: type[np.floating] = np.float32,
 ) -> JetImages:
     """Make the images of jets.
@@ -96,6 +99,11 @@ def jet_images(
         jet's momentum and rapidity zero.
     normalise : bool
         Divide each image by its sum; an image without any energy stays zero.
+    power : float
+        Exponent of the pixels; below 1 it brings out soft ones.
+    smear : float
+        Standard deviation, in pixels, of a Gaussian that the pixels, after the exponent, are
+        smeared with; what it carries over the edge is lost before the image is normalised.
     dtype : type
         Of the pixels. In float64 their sum is the sum of the weights inside.
 
@@ -113,6 +121,7 @@ def jet_images(
         If a component is not finite or the shape is another one.
     """
     _check(size, half_width, weight)
+    check_reweighting(power, smear)
     flat = as_momenta(constituents, mask)
     counts = flat[4]
     n_jets = len(counts)
@@ -129,7 +138,57 @@ def jet_images(
         block = (flat[0][some], flat[1][some], flat[2][some], flat[3][some], counts[rows])
         values, x, y = standard_frame(block, weight=weight, centre=centre, rotate=rotate, flip=flip)
         _fill(out, rows, (values, x, y), half_width, normalise, counts[rows])
+        if power != 1.0 or smear > 0.0:
+            out.pixels[rows] = reweighted(out.pixels[rows], power, smear, normalise=normalise)
     return out
+
+
+def reweighted(
+    pixels: NDArray[np.floating], power: float, smear: float, *, normalise: bool = True
+) -> NDArray[np.floating]:
+    """Raise pixels to a power and smear them, since autoencoders are not invariant to either.
+
+    Parameters
+    ----------
+    pixels : ndarray of shape (n_images, size, size)
+        Not negative.
+    power : float
+        Positive.
+    smear : float
+        Standard deviation of the Gaussian in pixels, cut off at four of them.
+    normalise : bool
+        Divide each image by its sum again.
+
+    Returns
+    -------
+    ndarray of shape (n_images, size, size)
+
+    Raises
+    ------
+    ConfigError
+        If the power or the width makes no sense.
+
+    References
+    ----------
+    .. [1] Dillon et al., "A normalized autoencoder for LHC triggers", arXiv:2206.14225.
+    """
+    check_reweighting(power, smear)
+    result = np.asarray(pixels, dtype=np.float64) ** power
+    if smear > 0.0:
+        result = gaussian_filter(result, (0.0, smear, smear), mode="constant")
+    if normalise:
+        result *= positive_inverse(result.sum(axis=(1, 2)))[:, None, None]
+    return result.astype(pixels.dtype)
+
+
+def check_reweighting(power: float, smear: float) -> None:
+    """Refuse an exponent or a width of pixels that makes no sense (ConfigError)."""
+    if not 0.0 < power < np.inf:
+        message = f"The power of the pixels must be positive, but it is {power}."
+        raise ConfigError(message)
+    if not 0.0 <= smear < np.inf:
+        message = f"The smearing of the pixels must not be negative, but it is {smear}."
+        raise ConfigError(message)
 
 
 def represent(events: Events, **options: Any) -> Representation:

@@ -6,6 +6,7 @@ import torch
 
 from bycatch.errors import DataError
 from bycatch.learn import make_tagger
+from bycatch.learn.inputs import check_inputs, constituent_scaling, root_mean_square
 from bycatch.learn.nets.image_cnn import draw_image_cnn, image_cnn
 from bycatch.learn.nets.packing import pack
 from bycatch.learn.nets.transformer import (
@@ -14,7 +15,6 @@ from bycatch.learn.nets.transformer import (
     draw_transformer,
     interactions,
 )
-from bycatch.learn.tagger_rows import check_inputs, constituent_scaling, root_mean_square
 
 SMALL = {"steps": 20, "rounds": 2, "batch_size": 64}
 TAGGERS = {

@@ -5,7 +5,7 @@ import pytest
 from bycatch.errors import ColumnError, ConfigError, DataError
 from bycatch.represent.base import as_momenta
 from bycatch.represent.frame import standard_frame
-from bycatch.represent.images import HALF_WIDTH, SIZE, jet_images, represent
+from bycatch.represent.images import HALF_WIDTH, SIZE, jet_images, represent, reweighted
 
 
 def frame(jets, **options):
@@ -184,3 +184,33 @@ def test_errors_say_what_is_wrong(make_jets):
     events = jets.events(constituent_kind=ak.Array([[0]] * 3))
     with pytest.raises(ConfigError, match="pixel"):
         represent(events, size=-1)
+
+
+def test_power_and_smearing_of_pixels():
+    pixels = np.zeros((2, 21, 21))
+    pixels[0, 10, 10], pixels[0, 10, 12] = 0.9, 0.1
+    pixels[1, 0, 0] = 1.0
+    half = reweighted(pixels, 0.5, 0.0)
+    assert half[0, 10, 10] / half[0, 10, 12] == pytest.approx(3.0)
+    np.testing.assert_allclose(half.sum(axis=(1, 2)), 1.0)
+    smeared = reweighted(pixels, 1.0, 2.0, normalise=False)
+    # The Gaussian keeps the sum, and what leaves the picture is lost: three quarters at a corner.
+    assert smeared[0].sum() == pytest.approx(1.0, abs=1e-4)
+    x = np.arange(21) - 10
+    mean = (smeared[0].sum(axis=0) * x).sum()
+    assert mean == pytest.approx(0.2, abs=1e-3)
+    variance = (smeared[0].sum(axis=0) * (x - mean) ** 2).sum()
+    assert variance == pytest.approx(0.36 + 4.0, rel=5e-3)
+    assert 0.25 < smeared[1].sum() < 0.45
+    with pytest.raises(ConfigError, match="power"):
+        reweighted(pixels, 0.0, 0.0)
+    with pytest.raises(ConfigError, match="smearing"):
+        reweighted(pixels, 1.0, -1.0)
+
+
+def test_the_options_of_an_image_reweight_it(make_jets):
+    jets = make_jets(3, seed=5)
+    plain = jet_images(jets.ragged()).pixels
+    found = jet_images(jets.ragged(), power=0.3, smear=1.0).pixels
+    np.testing.assert_allclose(found, reweighted(plain, 0.3, 1.0), rtol=1e-5)
+    assert not np.allclose(found, plain)

@@ -1,4 +1,4 @@
-"""What the taggers do with their inputs before training: check them, and measure their scale.
+"""What taggers and scores do with their inputs before training: check and scale them.
 
 Images and constituents are large. They stay where they are and as they are stored (bytes, half or
 single precision, a memory map), are looked at in blocks, and are converted batch by batch.
@@ -17,7 +17,15 @@ from torch import Tensor
 from bycatch.errors import DataError
 from bycatch.learn.members import MemberRows
 
-__all__ = ["as_tensor", "check_inputs", "check_mask", "constituent_scaling", "root_mean_square"]
+__all__ = [
+    "as_tensor",
+    "blocks",
+    "check_inputs",
+    "check_mask",
+    "constituent_scaling",
+    "root_mean_square",
+    "training_weights",
+]
 
 _BLOCK_VALUES = 1_000_000
 _STORED = ("uint8", "float16", "float32", "float64")
@@ -43,7 +51,7 @@ def check_inputs(
     axes: Sequence[str],
     shape: tuple[int | None, ...] | None = None,
 ) -> NDArray[np.generic]:
-    """Return the inputs of a tagger, without a copy where they can be used as they are stored.
+    """Return the inputs of a model, without a copy where they can be used as they are stored.
 
     Parameters
     ----------
@@ -53,7 +61,7 @@ def check_inputs(
     axes : sequence of str
         Names of the axes after the first.
     shape : tuple of int or None, optional
-        Lengths of these axes that the tagger was trained on; None for any length.
+        Lengths of these axes that the model was trained on; None for any length.
 
     Raises
     ------
@@ -69,7 +77,7 @@ def check_inputs(
     for axis, expected, found in zip(axes, shape or (None,) * len(axes), X.shape[1:], strict=True):
         if expected not in {None, found}:
             message = (
-                f"The tagger was trained on {axis} = {expected}, but was given {found}; give the "
+                f"The model was trained on {axis} = {expected}, but was given {found}; give the "
                 "same representation."
             )
             raise DataError(message)
@@ -127,7 +135,8 @@ def check_mask(mask: NDArray[np.bool_] | None, shape: tuple[int, ...]) -> NDArra
     return mask
 
 
-def _training_weights(rows: Sequence[MemberRows], n_rows: int) -> NDArray[np.float64]:
+def training_weights(rows: Sequence[MemberRows], n_rows: int) -> NDArray[np.float64]:
+    """Return the training weight of every row for every member, of shape (n_members, n_rows)."""
     weights = np.zeros((len(rows), n_rows))
     for weight, r in zip(weights, rows, strict=True):
         weight[r.train] = r.train_weight
@@ -162,7 +171,7 @@ def constituent_scaling(
     empty = ~(low <= high)
     low, high = np.where(empty, 0.0, low), np.where(empty, 0.0, high)
     middle = 0.5 * (low + high)
-    weights = _training_weights(rows, len(X))
+    weights = training_weights(rows, len(X))
     # Moments about the middle, so that a large offset costs no digits.
     sums = np.zeros((2, len(rows), 1 + 2 * n_features))
     for part in blocks(X.shape):
@@ -210,7 +219,7 @@ def root_mean_square(
     ndarray of shape (n_members, 1, 1, 1)
         1 where all pixels are zero, or where negative weights leave nothing.
     """
-    weights = _training_weights(rows, len(X))
+    weights = training_weights(rows, len(X))
     total = np.zeros(len(rows))
     for part in blocks(X.shape):
         squares = np.abs(X[part].astype(np.float64)) ** (2.0 * power)

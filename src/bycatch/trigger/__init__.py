@@ -1,0 +1,1 @@
+"""From an anomaly score to a trigger: rates, working points, and small exported models."""
