@@ -32,6 +32,9 @@ class Roc:
         Weighted background and signal efficiency, from 0 to 1.
     n_background, n_signal : float
         Kish's effective numbers of events.
+    squares_b, squares_s : ndarray of shape (n_points,), optional
+        Sum of the squared weights of what passes, over the squared sum of all weights. Where they
+        are absent the weights count as equal.
     """
 
     threshold: NDArray[np.float64]
@@ -39,6 +42,8 @@ class Roc:
     eps_s: NDArray[np.float64]
     n_background: float
     n_signal: float
+    squares_b: NDArray[np.float64] | None = None
+    squares_s: NDArray[np.float64] | None = None
 
     @property
     def auc(self) -> float:
@@ -150,6 +155,8 @@ def roc(score: ArrayLike, label: ArrayLike, weight: ArrayLike | None = None) -> 
         eps_s=np.concatenate([[0.0], np.cumsum(w_s)[last] / w_s.sum()]),
         n_background=kish(w[~signal]),
         n_signal=kish(w[signal]),
+        squares_b=np.concatenate([[0.0], np.cumsum(w_b**2)[last] / w_b.sum() ** 2]),
+        squares_s=np.concatenate([[0.0], np.cumsum(w_s**2)[last] / w_s.sum() ** 2]),
     )
 
 
