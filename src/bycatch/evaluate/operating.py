@@ -281,7 +281,7 @@ def _threshold_range(curve: Roc, fpr: float, n: float, level: float) -> tuple[fl
     """
     tail = 0.5 * (1.0 - level)
     whole = max(1, round(n))
-    few, many = (float(k) / whole for k in binom.ppf([tail, 1.0 - tail], whole, fpr))
+    few, many = (float(k) / whole for k in np.ravel(binom.ppf([tail, 1.0 - tail], whole, fpr)))
     # Where none may be above, nothing says how far up the quantile lies.
     low = float(curve.eps_s[_last_below(curve, few)]) if few > 0.0 else 0.0
     high = float(curve.eps_s[_last_below(curve, many)])
