@@ -25,11 +25,12 @@ from torch import Tensor
 
 from bycatch.errors import ConfigError, DataError, InputError
 from bycatch.learn.members import check_members
+from bycatch.score.neural import NeuralScore
 from bycatch.tasks.files import atomic_write
 from bycatch.trigger.extras import optional
 
 if TYPE_CHECKING:
-    from bycatch.score.neural import NeuralScore
+    from bycatch.score.base import Score
 
 __all__ = ["OnnxScore", "Parity", "check_parity", "export_onnx"]
 
@@ -74,7 +75,7 @@ class _Graph(torch.nn.Module):
 
 
 def export_onnx(
-    score: NeuralScore,
+    score: Score,
     path: Path | str,
     *,
     name: str | None = None,
@@ -86,8 +87,8 @@ def export_onnx(
 
     Parameters
     ----------
-    score : NeuralScore
-        Any score that a network makes.
+    score : Score
+        Any score that networks make.
     path : Path or str
         File to write.
     name : str, optional
@@ -114,7 +115,7 @@ def export_onnx(
     """
     optional("onnxscript")
     onnx = optional("onnx")
-    if not hasattr(score, "prepared"):
+    if not isinstance(score, NeuralScore):
         message = (
             f"The score '{score.kind}' is not made of networks alone and cannot become a graph; "
             "compress it into a student (bycatch.trigger.student) and export that."
@@ -280,7 +281,7 @@ class Parity:
 
 
 def check_parity(
-    score: NeuralScore,
+    score: Score,
     graph: OnnxScore,
     X: NDArray[np.floating],
     mask: NDArray[np.bool_] | None = None,
