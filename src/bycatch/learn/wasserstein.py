@@ -22,8 +22,8 @@ __all__ = ["sliced_wasserstein", "unit_directions"]
 def unit_directions(normal: Tensor) -> Tensor:
     """Return directions from standard normal numbers of shape (..., n_features), uniform."""
     tiny = torch.finfo(normal.dtype).tiny
-    length = torch.linalg.vector_norm(normal, dim=-1, keepdim=True)
-    return normal / length.clamp_min(tiny)
+    squared = normal.square().sum(dim=-1, keepdim=True)
+    return normal * squared.clamp_min(tiny).rsqrt()
 
 
 def sliced_wasserstein(
