@@ -32,6 +32,7 @@ CASES = [
     Case("pca", options={"components": 2}),
     Case("pca", "image", {"components": 3, "layout": "image", "standardise": False}),
     Case("autoencoder", options={**QUICK, "n_latent": 2, "hidden": (8,)}),
+    Case("flow", options={**QUICK, "hidden": (8,)}),
 ]
 """One per score and layout; a new score needs a line here."""
 

@@ -1,0 +1,284 @@
+"""Minus log p(x): an event is anomalous where a learned density of background is low.
+
+What to use when: up to some tens of features that are truly continuous (kinematics, substructure),
+where `mahalanobis` finds the tails too Gaussian. Not for pixels, nor for features with many equal
+values: they have no density. A low density is not the same as an anomaly: densities of simple
+events are high wherever they lie, so look at both directions, and at ``typicality``.
+
+A density score is not invariant: in other coordinates y(x) it is -log p(x) + log abs(det dy/dx).
+Other units add a constant and leave the order alone; a logarithm, a power or an angle instead of
+its cosine changes the order by exactly that Jacobian. No choice of coordinates is the right one:
+state yours.
+
+References
+----------
+.. [1] Papamakarios et al., "Masked autoregressive flow for density estimation", arXiv:1705.07057.
+.. [2] Nachman, Shih, "Anomaly detection with density estimation", arXiv:2001.04990.
+.. [3] Nalisnick et al., "Detecting out-of-distribution inputs to deep generative models using
+   typicality", arXiv:1906.02994 (the score ``typicality``, for batches of one).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bycatch.errors import ConfigError, DataError
+from bycatch.learn import DENSITIES, load_density, make_density
+from bycatch.learn.checkpoint import damaged_metadata
+from bycatch.learn.devices import checked_device
+from bycatch.learn.members import MemberRows, check_choice, check_option, check_training
+from bycatch.represent.scaling import LogitStandardise, Standardise
+from bycatch.score.base import Inputs, Score
+
+__all__ = ["FlowScore"]
+
+REACH = 1000.0
+"""Standard deviations up to which rows are told apart; those beyond are moved there."""
+
+_FOLDER = "density"
+
+
+class FlowScore(Score):
+    """A conditional-flow ensemble's -log p(x).
+
+    Every member scales the features by the mean and standard deviation of its own training rows and
+    learns its density in these coordinates, whose support is all that floating point can hold: an
+    event far outside of the training rows has a finite score, as a sharp edge would not allow.
+
+    Parameters
+    ----------
+    members : int
+        Independent trainings, in one pass.
+    density : {"maf", "spline", "coupling", "matching"}
+        Key of `bycatch.learn.DENSITIES`.
+    hidden : sequence of int
+        Units of the hidden layers of its networks.
+    steps : int
+        Gradient steps.
+    rounds : int
+        Parts of the training, after each of which the held-out likelihood is measured.
+    batch_size : int
+    learning_rate : float
+        At its highest.
+    weight_decay : float
+    dtype : {"float32", "float64"}
+    device : str
+        ``cpu``, ``cuda`` or ``cuda:N``; not saved with the model.
+    seed : int
+    validation : float
+        Fraction of the rows that judges states; a density needs some.
+
+    Attributes
+    ----------
+    density_ : DensityEnsemble
+        Of the scaled features.
+    mean_, scale_ : ndarray of shape (n_members, n_features)
+        In the features' units.
+    entropy_ : ndarray of shape (n_members,)
+        Mean of -log p over each member's held-out rows, in nats, per standard deviation of the
+        features.
+
+    Notes
+    -----
+    Scores: ``negative_log_density`` in nats per unit of the features; ``scaled``, the same per
+    standard deviation of the features, without units and in the same order (the two differ by the
+    sum of the logarithms of the standard deviations); ``typicality``, how far -log p lies from its
+    mean over background on either side.
+    """
+
+    kind = "flow"
+    citation = "anode"
+    score_names = ("negative_log_density", "scaled", "typicality")
+
+    def __init__(
+        self,
+        members: int = 1,
+        *,
+        density: str = "maf",
+        hidden: Sequence[int] = (64, 64),
+        steps: int = 4000,
+        rounds: int = 10,
+        batch_size: int = 512,
+        learning_rate: float = 1e-3,
+        weight_decay: float = 0.0,
+        dtype: Literal["float32", "float64"] = "float32",
+        device: str = "cpu",
+        seed: int = 0,
+        validation: float = 0.1,
+    ) -> None:
+        super().__init__(members, seed=seed, validation=validation)
+        self.density = density
+        self.hidden = hidden
+        self.steps = steps
+        self.rounds = rounds
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.dtype = dtype
+        self.device = device
+
+    def check_options(self) -> None:
+        """Refuse options that make no sense (ConfigError)."""
+        super().check_options()
+        check_choice("density", self.density, tuple(DENSITIES))
+        if not self.validation > 0.0:
+            message = (
+                "The option 'validation' is 0, but a density is judged by rows that it did not "
+                "learn from; give a fraction above 0."
+            )
+            raise ConfigError(message)
+        check_training(
+            self.members, self.batch_size, self.learning_rate, self.weight_decay, self.dtype
+        )
+        check_option("steps", self.steps, 1)
+        check_option("rounds", self.rounds, 1, self.steps)
+        for units in self.hidden:
+            check_option("hidden", units, 1)
+        checked_device(self.device)
+
+    def _fit(self, inputs: Inputs, rows: Sequence[MemberRows]) -> None:
+        x = inputs["x"]
+        scalings = [Standardise.fit(x[r.train], r.train_weight) for r in rows]
+        self.mean_ = np.stack([s.mean for s in scalings])
+        self.scale_ = np.stack([s.scale for s in scalings])
+        for r in rows:
+            _require_spread(x[r.train])
+        parts = [np.concatenate([r.train, r.validate]) for r in rows]
+        scaled = np.concatenate([self._scaled(x[part], m) for m, part in enumerate(parts)])
+        weight = np.concatenate([w for r in rows for w in (r.train_weight, r.validate_weight)])
+        train, validate = _own_copies(rows)
+        self.density_ = make_density(
+            self.density,
+            self.members,
+            hidden=tuple(self.hidden),
+            steps=self.steps,
+            rounds=self.rounds,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            weight_decay=self.weight_decay,
+            dtype=self.dtype,
+            device=self.device,
+        )
+        self.density_.callbacks = self.callbacks
+        self.density_.fit(
+            scaled,
+            weight=weight,
+            train=train,
+            validate=validate,
+            seed=self.seed,
+            scaling=_whole_line(x.shape[1]),
+        )
+        self.entropy_ = np.array(
+            [
+                -np.average(self._log_density(x[r.validate], m), weights=r.validate_weight)
+                for m, r in enumerate(rows)
+            ]
+        )
+
+    def _scaled(self, x: NDArray[np.generic], member: int) -> NDArray[np.float32]:
+        """Return rows in a member's coordinates; what lies beyond its reach is moved there."""
+        z = (x.astype(np.float64) - self.mean_[member]) / self.scale_[member]
+        return np.asarray(np.clip(z, -REACH, REACH), dtype=np.float32)
+
+    def _log_density(self, x: NDArray[np.generic], member: int) -> NDArray[np.float64]:
+        """Return log p per standard deviation of the features, of shape (n_rows,)."""
+        return np.asarray(self.density_.log_prob(self._scaled(x, member), members=[member])[0])
+
+    def _member_scores(
+        self, inputs: Inputs, members: Sequence[int], name: str
+    ) -> NDArray[np.float64]:
+        result = np.empty((len(members), len(inputs["x"])))
+        for place, member in enumerate(members):
+            found = -self._log_density(inputs["x"], member)
+            if name == "negative_log_density":
+                found = found + np.log(self.scale_[member]).sum()
+            elif name == "typicality":
+                found = np.abs(found - self.entropy_[member])
+            result[place] = found
+        return result
+
+    def save(self, folder: Path) -> None:
+        """Write what was learned to `folder`, the density to a folder in it.
+
+        Raises
+        ------
+        DataError
+            Where nothing was learned yet.
+        StorageError
+            Where the folder cannot be written.
+        """
+        self._fitted_shape()
+        self.density_.save(Path(folder) / _FOLDER)
+        super().save(folder)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        InputError
+            Where the folder is missing, damaged, or holds something else.
+        """
+        found = super().load(folder)
+        density: Any = load_density(Path(folder) / _FOLDER)
+        with damaged_metadata(folder):
+            expected = make_density(found.density, found.members)
+            sizes = (density.members, density.scaling_.low.shape)
+            if type(density) is not type(expected) or sizes != (found.members, found.shape_):
+                message = "the density is not that of its options"
+                raise ValueError(message)
+        found.density_ = density
+        return found
+
+    def _state(self) -> dict[str, NDArray[Any]]:
+        return {"mean": self.mean_, "scale": self.scale_, "entropy": self.entropy_}
+
+    def _restore(self, arrays: Mapping[str, NDArray[Any]], notes: Mapping[str, Any]) -> None:  # noqa: ARG002
+        self.mean_, self.scale_ = arrays["mean"], arrays["scale"]
+        self.entropy_ = arrays["entropy"]
+        expected = (self.members, *self.shape_)
+        if self.mean_.shape != expected or self.scale_.shape != expected:
+            message = "the scaling does not have the shape of its options"
+            raise ValueError(message)
+        if self.entropy_.shape != (self.members,):
+            message = "the entropy does not have the shape of its options"
+            raise ValueError(message)
+
+
+def _own_copies(rows: Sequence[MemberRows]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Mark each member's training and held-out rows in a matrix with a copy of them for each.
+
+    A density has one matrix of rows. Members scale theirs differently, so each has a copy of its
+    own there, and they are trained in one pass all the same.
+    """
+    ends = np.cumsum([0, *(len(r.train) + len(r.validate) for r in rows)])
+    train, validate = np.zeros((2, len(rows), ends[-1]), dtype=bool)
+    for m, r in enumerate(rows):
+        train[m, ends[m] : ends[m] + len(r.train)] = True
+        validate[m, ends[m] + len(r.train) : ends[m + 1]] = True
+    return train, validate
+
+
+def _require_spread(x: NDArray[np.generic]) -> None:
+    flat = np.flatnonzero(x.min(axis=0) == x.max(axis=0))
+    if flat.size:
+        message = (
+            f"Feature {flat[0]} has the one value {float(x[0, flat[0]]):g}, so it has no density: "
+            "remove it."
+        )
+        raise DataError(message)
+
+
+def _whole_line(n_features: int) -> LogitStandardise:
+    """Return a scaling that is the identity but for its far ends.
+
+    The logit of (x + L) / 2 L is 2 x / L up to the third power of x / L.
+    """
+    end = np.full(n_features, 2.0 * REACH)
+    return LogitStandardise(-end, end, np.zeros(n_features), 2.0 / end)
