@@ -1,39 +1,64 @@
 """Autoencoders: an event is anomalous where a network with a bottleneck cannot give it back.
 
+What to use when: after `pca`, to see whether curved subspaces help. ``dense`` for features and
+(flattened) images or objects; ``conv`` for images, with far fewer numbers to learn; ``lola`` for
+the constituents of a jet, which finds masses by itself. Not alone for a search: an autoencoder
+rates simple events as normal whatever it was trained on ([3]_), so look at both directions, and at
+the latent norm, which often prefers the other one.
+
 References
 ----------
 .. [1] Heimel, Kasieczka, Plehn, Thompson, "QCD or what?", arXiv:1808.08979.
 .. [2] Farina, Nakai, Shih, "Searching for new physics with deep autoencoders", arXiv:1808.08992.
+.. [3] Finke et al., "Autoencoders for unsupervised anomaly detection in high energy physics",
+   arXiv:2104.09051.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
-
-from bycatch.learn.members import check_option
-from bycatch.learn.nets.mlp import draw_weights, forward
-from bycatch.score.base import Inputs
-from bycatch.score.neural import NeuralScore, Noise, part
+from bycatch.score.reconstruction import ReconstructionScore
 
 __all__ = ["Autoencoder"]
 
 
-class Autoencoder(NeuralScore):
-    """Dense layers to a bottleneck and back, on standardised features.
+class Autoencoder(ReconstructionScore):
+    """Layers to a bottleneck and back; the score is the error of what comes back.
+
+    Features are standardised; pixels are divided by their common root mean square.
 
     Parameters
     ----------
     members : int
+    network : {"dense", "conv", "lola"}
+        Dense layers; 3x3 convolutions, each with a mean over 2x2 pixels, before dense layers, and
+        the mirror image of it; or combinations of four-momenta and their Lorentz invariants before
+        dense layers, and dense layers back to the constituents.
+    layout : {"vector", "image", "set"}, optional
+        What a row is. By default a vector for ``dense``, which also takes the others and flattens
+        them; always an image for ``conv`` and a set for ``lola``, whose objects have the features
+        (pt, eta, phi), angles from some axis, or (px, py, pz, E), ordered.
+    loss : {"mse", "chi2", "masked"}
+        Mean over all inputs of the squared error, in units of the input's spread (padding of a set
+        must come back as zeros); of the squared error in units of `uncertainty`; or of the squared
+        error over what is there: the objects of a set, and the features or pixels that are not
+        exactly zero, whose spread is measured without these zeros.
+    uncertainty : float or sequence of float, optional
+        For ``chi2``: the resolution of each feature in its own units, one for all or one per
+        feature. For images it may be left out; pixels then have Poisson-like uncertainties, the
+        square root of their mean over the training images (not below a hundredth of the mean of all
+        pixels), in such a unit that the mean pixel has the root mean square of all. That is made
+        for pixels that are energies, not powers of them.
     hidden : sequence of int
-        Units of the encoder's hidden layers; the decoder has them in reverse.
+        Units of the encoder's dense layers; the decoder has them in reverse.
     n_latent : int
         Units of the bottleneck.
+    channels : sequence of int
+        Of the convolutions of ``conv``; each halves the sides of the image.
+    combinations : int
+        Of momenta that ``lola`` learns, beside the momenta themselves and their sum.
     seed, validation, steps, rounds, patience, batch_size, learning_rate, weight_decay, dtype,
     device
         As in `bycatch.score.neural.NeuralScore`.
@@ -41,14 +66,19 @@ class Autoencoder(NeuralScore):
 
     kind = "autoencoder"
     citation = "deep-autoencoders"
-    score_names = ("reconstruction", "latent")
 
     def __init__(
         self,
         members: int = 1,
         *,
+        network: Literal["dense", "conv", "lola"] = "dense",
+        layout: Literal["vector", "image", "set"] | None = None,
+        loss: Literal["mse", "chi2", "masked"] = "mse",
+        uncertainty: float | Sequence[float] | None = None,
         hidden: Sequence[int] = (64, 32),
         n_latent: int = 6,
+        channels: Sequence[int] = (8, 8),
+        combinations: int = 10,
         seed: int = 0,
         validation: float = 0.1,
         steps: int = 4000,
@@ -62,6 +92,14 @@ class Autoencoder(NeuralScore):
     ) -> None:
         super().__init__(
             members,
+            network=network,
+            layout=layout,
+            loss=loss,
+            uncertainty=uncertainty,
+            hidden=hidden,
+            n_latent=n_latent,
+            channels=channels,
+            combinations=combinations,
             seed=seed,
             validation=validation,
             steps=steps,
@@ -73,64 +111,3 @@ class Autoencoder(NeuralScore):
             dtype=dtype,
             device=device,
         )
-        self.hidden = hidden
-        self.n_latent = n_latent
-
-    @property
-    def has_latent(self) -> bool:
-        """Whether there is a latent space to look at."""
-        return True
-
-    def check_options(self) -> None:
-        """Refuse options that make no sense (ConfigError)."""
-        super().check_options()
-        check_option("n_latent", self.n_latent, 1)
-        for units in self.hidden:
-            check_option("hidden", units, 1)
-
-    def _initial(
-        self, shape: tuple[int, ...], rngs: Sequence[np.random.Generator]
-    ) -> dict[str, Tensor]:
-        dtype = getattr(torch, self.dtype)
-        sizes = (int(np.prod(shape)), *self.hidden, self.n_latent)
-        encoder = draw_weights(sizes, rngs, dtype)
-        decoder = draw_weights(sizes[::-1], rngs, dtype)
-        return {f"encoder.{name}": value for name, value in encoder.items()} | {
-            f"decoder.{name}": value for name, value in decoder.items()
-        }
-
-    def encoded(self, parameters: Mapping[str, Tensor], columns: Mapping[str, Tensor]) -> Tensor:
-        """Return latent coordinates, of shape (n_members, n_rows, n_latent)."""
-        z = (columns["x"].flatten(2) - parameters["shift"]) / parameters["scale"]
-        return forward(part(parameters, "encoder."), z)
-
-    def errors(self, parameters: Mapping[str, Tensor], columns: Mapping[str, Tensor]) -> Tensor:
-        """Return the squared error of each input, of shape (n_members, n_rows, n_features)."""
-        z = (columns["x"].flatten(2) - parameters["shift"]) / parameters["scale"]
-        latent = forward(part(parameters, "encoder."), z)
-        return (forward(part(parameters, "decoder."), latent) - z).square()
-
-    def losses(
-        self,
-        parameters: Mapping[str, Tensor],
-        columns: Mapping[str, Tensor],
-        noise: Noise,  # noqa: ARG002
-    ) -> Tensor:
-        """Return the mean squared error, of shape (n_members, n_rows)."""
-        return self.errors(parameters, columns).mean(dim=2)
-
-    def scores(
-        self, parameters: Mapping[str, Tensor], columns: Mapping[str, Tensor], name: str
-    ) -> Tensor:
-        """Return the error of the reconstruction, or the squared norm in the latent space."""
-        if name == "latent":
-            return self.encoded(parameters, columns).square().sum(dim=2)
-        return self.errors(parameters, columns).mean(dim=2)
-
-    def _contributions(
-        self, inputs: Inputs, members: Sequence[int], name: str
-    ) -> NDArray[np.float64]:
-        if name != "reconstruction":
-            return super()._contributions(inputs, members, name)
-        errors = self._map(self.errors, inputs, members).mean(axis=0)
-        return np.asarray((errors / errors.shape[1]).reshape(inputs["x"].shape))

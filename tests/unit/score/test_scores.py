@@ -27,12 +27,20 @@ class Case:
 
 
 QUICK = {"steps": 60, "rounds": 3, "batch_size": 64}
+QUICK_CLASSIFIER = {"hidden": [8], "min_epochs": 1, "max_epochs": 3, "batch_size": 64}
 
 CASES = [
     Case("pca", options={"components": 2}),
     Case("pca", "image", {"components": 3, "layout": "image", "standardise": False}),
     Case("autoencoder", options={**QUICK, "n_latent": 2, "hidden": (8,)}),
+    Case(
+        "autoencoder",
+        "image",
+        {**QUICK, "network": "conv", "channels": (4, 4), "n_latent": 2, "hidden": (8,)},
+    ),
+    Case("autoencoder", "set", {**QUICK, "network": "lola", "combinations": 2, "hidden": (8,)}),
     Case("flow", options={**QUICK, "hidden": (8,)}),
+    Case("cocktail", options={"classifier": "network", "options": QUICK_CLASSIFIER}),
 ]
 """One per score and layout; a new score needs a line here."""
 
@@ -58,10 +66,15 @@ def data(layout: str, n: int = 300, seed: int = 3) -> dict[str, np.ndarray]:
     return {"X": np.where(mask[..., None], x, 0.0).astype(np.float32), "mask": mask}
 
 
+def labels(case: Case, n: int = 300) -> dict[str, np.ndarray]:
+    """Return what else `fit` needs: the cocktail alone is told which rows are signals 1 and 2."""
+    return {"label": np.arange(n) % 3} if case.name == "cocktail" else {}
+
+
 def fitted(case: Case, **options: Any) -> Score:
     rows = data(case.layout)
     score = make_score(case.name, **{**case.options, **options})
-    return score.fit(rows["X"], mask=rows.get("mask"))
+    return score.fit(rows["X"], mask=rows.get("mask"), **labels(case))
 
 
 def test_every_score_has_a_case() -> None:
@@ -111,7 +124,7 @@ def test_scaling_all_weights_changes_nothing(case: Case) -> None:
     weight = np.random.default_rng(1).uniform(0.5, 1.5, len(rows["X"]))
     found = [
         make_score(case.name, **case.options)
-        .fit(rows["X"], factor * weight, mask=rows.get("mask"))
+        .fit(rows["X"], factor * weight, mask=rows.get("mask"), **labels(case))
         .score(rows["X"], rows.get("mask"))
         for factor in (1.0, 4.0)
     ]
@@ -128,7 +141,7 @@ def test_rows_of_weight_zero_do_not_count(case: Case) -> None:
     train[:, n - 20 :] = False
     found = [
         make_score(case.name, **case.options)
-        .fit(X, mask=rows.get("mask"), train=train)
+        .fit(X, mask=rows.get("mask"), train=train, **labels(case))
         .score(rows["X"], rows.get("mask"))
         for X in (rows["X"], spoiled)
     ]
@@ -139,7 +152,8 @@ def test_rows_of_weight_zero_do_not_count(case: Case) -> None:
 def test_negative_weights_are_taken(case: Case) -> None:
     rows = data(case.layout)
     weight = np.where(np.arange(len(rows["X"])) % 10 == 0, -0.5, 1.0)
-    score = make_score(case.name, **case.options).fit(rows["X"], weight, mask=rows.get("mask"))
+    score = make_score(case.name, **case.options)
+    score.fit(rows["X"], weight, mask=rows.get("mask"), **labels(case))
     assert np.isfinite(score.score(rows["X"], rows.get("mask"))).all()
 
 
@@ -176,11 +190,11 @@ def test_nan_and_other_shapes_are_refused(case: Case) -> None:
     with pytest.raises(DataError, match="1 of 30 rows"):
         score.score(bad, rows.get("mask"))
     with pytest.raises(DataError, match="1 of 30 rows"):
-        make_score(case.name, **case.options).fit(bad, mask=rows.get("mask"))
+        make_score(case.name, **case.options).fit(bad, mask=rows.get("mask"), **labels(case, 30))
     with pytest.raises(DataError, match="trained on"):
         score.score(rows["X"][..., :-1], rows.get("mask"))
     with pytest.raises(DataError, match="sum of weights"):
-        score.fit(rows["X"], np.zeros(30), mask=rows.get("mask"))
+        score.fit(rows["X"], np.zeros(30), mask=rows.get("mask"), **labels(case, 30))
     with pytest.raises(DataError, match="call 'fit' first"):
         make_score(case.name, **case.options).score(rows["X"], rows.get("mask"))
 
@@ -239,7 +253,7 @@ def test_members_learn_from_their_own_rows(case: Case) -> None:
     train = np.zeros((2, n), dtype=bool)
     train[0, : n // 2] = train[1, n // 2 :] = True
     score = make_score(case.name, **{**case.options, "members": 2})
-    score.fit(rows["X"], mask=rows.get("mask"), train=train)
+    score.fit(rows["X"], mask=rows.get("mask"), train=train, **labels(case))
     spoiled = rows["X"].copy()
     spoiled[n // 2 :] = spoiled[n // 2 :][::-1] * 2.0
     mask = rows.get("mask")
@@ -247,7 +261,7 @@ def test_members_learn_from_their_own_rows(case: Case) -> None:
         mask = mask.copy()
         mask[n // 2 :] = mask[n // 2 :][::-1]
     other = make_score(case.name, **{**case.options, "members": 2})
-    other.fit(spoiled, mask=mask, train=train)
+    other.fit(spoiled, mask=mask, train=train, **labels(case))
     a, b = (s.member_scores(rows["X"], rows.get("mask")) for s in (score, other))
     np.testing.assert_allclose(a[0], b[0], rtol=1e-5)
     assert not np.allclose(a[1], b[1])
