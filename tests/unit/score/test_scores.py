@@ -29,9 +29,17 @@ class Case:
 QUICK = {"steps": 60, "rounds": 3, "batch_size": 64}
 QUICK_CLASSIFIER = {"hidden": [8], "min_epochs": 1, "max_epochs": 3, "batch_size": 64}
 
+EVENTS = {"places": (1, 2, 2, 3), "pt_min": (0.1, 0.1, 0.1), "eta_max": (9.0, 9.0, 9.0)}
+SMALL = {**QUICK, "width": 8, "heads": 2, "blocks": 1, "hidden": 8, "projection": 4}
+SMALL |= {"head_steps": 60, "head_hidden": (8,), "head_latent": 2}
+
 CASES = [
     Case("pca", options={"components": 2}),
     Case("pca", "image", {"components": 3, "layout": "image", "standardise": False}),
+    Case("mahalanobis"),
+    Case("mahalanobis", "image", {"layout": "image"}),
+    Case("isolation_forest", options={"trees": 40}),
+    Case("isolation_forest", "image", {"trees": 40, "layout": "image"}),
     Case("autoencoder", options={**QUICK, "n_latent": 2, "hidden": (8,)}),
     Case(
         "autoencoder",
@@ -39,8 +47,17 @@ CASES = [
         {**QUICK, "network": "conv", "channels": (4, 4), "n_latent": 2, "hidden": (8,)},
     ),
     Case("autoencoder", "set", {**QUICK, "network": "lola", "combinations": 2, "hidden": (8,)}),
+    Case("likelihood_vae", options={**QUICK, "n_latent": 2, "hidden": (8,), "samples": 4}),
     Case("flow", options={**QUICK, "hidden": (8,)}),
     Case("cocktail", options={"classifier": "network", "options": QUICK_CLASSIFIER}),
+    Case(
+        "recurrent_vae",
+        "set",
+        {**QUICK, "steps": 20, "rounds": 2, "kinds": 0, "hidden": 8, "alignment": 4, "n_latent": 2},
+    ),
+    Case("jet_clr", "set", {**SMALL, "columns": (0, 1, 2)}),
+    Case("anomaly_clr", "set", {**SMALL, **EVENTS}),
+    Case("anomaly_clr_plus", "set", {**SMALL, **EVENTS}),
 ]
 """One per score and layout; a new score needs a line here."""
 
