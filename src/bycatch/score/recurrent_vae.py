@@ -321,7 +321,7 @@ class RecurrentVae(NeuralScore):
                 own = mean_candidate(forward(output, state), layout)
                 before = torch.where(forced[:, :, step, None], x[:, :, step], own)
         stacked = torch.stack(states, dim=2)
-        return forward(output, stacked.flatten(1, 2)).reshape(*mask.shape, -1)
+        return forward(output, stacked.flatten(1, 2)).reshape(*mask.shape, layout.outputs)
 
 
 class _Scheduled(Learning):

@@ -241,7 +241,7 @@ def test_everything_learns(attention: bool) -> None:
 @pytest.mark.parametrize("attention", [True, False])
 def test_bent_lines_are_anomalous(attention: bool) -> None:
     x, mask = events(1500)
-    options = {"steps": 500, "rounds": 5, "hidden": 16, "learning_rate": 1e-2}
+    options = {"steps": 150, "rounds": 3, "hidden": 16, "learning_rate": 1e-2}
     model = score(attention=attention, **options).fit(x, mask=mask)
     plain, bent = events(500, seed=8), events(500, seed=9, kink=6.0)
     for name in ("free_running", "teacher_forced"):
@@ -249,8 +249,8 @@ def test_bent_lines_are_anomalous(attention: bool) -> None:
         long = [rows[1].sum(axis=1) >= LENGTH for rows in (plain, bent)]
         chosen = [s[keep] for s, keep in zip(both, long, strict=True)]
         truth = np.repeat([0, 1], [len(s) for s in chosen])
-        # Half a thousand rows: an AUC without information stays within 0.1 of 0.5 by 4 sigma.
-        assert roc_auc_score(truth, np.concatenate(chosen)) > 0.6
+        # About 200 rows of each: an AUC without information is 0.50 +- 0.03.
+        assert roc_auc_score(truth, np.concatenate(chosen)) > 0.9
 
 
 def test_everything_stays_on_its_device() -> None:

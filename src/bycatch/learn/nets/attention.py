@@ -80,9 +80,8 @@ def alignment_keys(weights: Mapping[str, Tensor], annotations: Tensor) -> Tensor
     -------
     Tensor of shape (n_members, n_rows, n_inputs, units)
     """
-    n_inputs = annotations.shape[2]
     keys = torch.baddbmm(weights["bias"], annotations.flatten(1, 2), weights["annotation.weight"])
-    return keys.unflatten(1, (-1, n_inputs))
+    return keys.unflatten(1, annotations.shape[1:3])
 
 
 def attend(

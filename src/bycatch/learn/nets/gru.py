@@ -70,9 +70,12 @@ def cell(weights: Mapping[str, Tensor], projected: Tensor, state: Tensor) -> Ten
     """
     units = state.shape[2]
     recurrent = torch.baddbmm(weights["hidden.bias"], state, weights["hidden.weight"])
-    gates = torch.sigmoid(projected[..., : 2 * units] + recurrent[..., : 2 * units])
-    reset, update = gates[..., :units], gates[..., units:]
-    new = torch.tanh(torch.addcmul(projected[..., 2 * units :], reset, recurrent[..., 2 * units :]))
+    # Splitting has a derivative that is one concatenation; that of slices fills memory with zeros.
+    (gates_x, new_x), (gates_h, new_h) = (
+        side.split([2 * units, units], dim=2) for side in (projected, recurrent)
+    )
+    reset, update = torch.sigmoid(gates_x + gates_h).chunk(2, dim=2)
+    new = torch.tanh(torch.addcmul(new_x, reset, new_h))
     return torch.lerp(new, state, update)
 
 
@@ -93,12 +96,12 @@ def gru(weights: Mapping[str, Tensor], x: Tensor, mask: Tensor) -> Tensor:
     Tensor of shape (n_members, n_rows, n_steps, n_hidden)
         The state after each step, so that the last one is what the whole sequence leaves.
     """
-    members, rows, _, _ = x.shape
+    members, rows, n_steps, _ = x.shape
     units = weights["hidden.weight"].shape[1]
     # Steps first: each step is then one contiguous piece of memory for each member.
     along = x.transpose(1, 2).flatten(1, 2)
     projected = torch.baddbmm(weights["input.bias"], along, weights["input.weight"])
-    steps = projected.unflatten(1, (-1, rows)).unbind(1)
+    steps = projected.unflatten(1, (n_steps, rows)).unbind(1)
     there = mask.unsqueeze(3).unbind(2)
     state = x.new_zeros((members, rows, units))
     states = []
