@@ -64,6 +64,8 @@ class NeuralScore(Score):
 
     chunk: ClassVar[int] = 4096
     """Rows that are scored at a time."""
+    keeps_last: ClassVar[bool] = False
+    """Whether the last state is kept instead of the best one: a game has no lowest loss."""
 
     def __init__(
         self,
@@ -170,6 +172,7 @@ class NeuralScore(Score):
             self.rounds,
             self.learning_rate,
             self.weight_decay,
+            min_epochs=self.rounds if self.keeps_last else 1,
             steps_per_epoch=self.steps // self.rounds,
             one_cycle=True,
             device=self.device,

@@ -36,6 +36,10 @@ SMALL |= {"head_steps": 60, "head_hidden": (8,), "head_latent": 2}
 CASES = [
     Case("pca", options={"components": 2}),
     Case("pca", "image", {"components": 3, "layout": "image", "standardise": False}),
+    Case(
+        "adversarial_autoencoder",
+        options={**QUICK, "n_latent": 2, "hidden": (8,), "protected_column": 1},
+    ),
     Case("mahalanobis"),
     Case("mahalanobis", "image", {"layout": "image"}),
     Case("isolation_forest", options={"trees": 40}),
