@@ -17,7 +17,7 @@ from torch.nn.functional import gelu, layer_norm, scaled_dot_product_attention
 from bycatch.learn.nets.mlp import draw_weights
 from bycatch.learn.nets.packing import pack
 
-__all__ = ["Sizes", "draw_transformer", "interactions", "transformer"]
+__all__ = ["Sizes", "class_token", "draw_transformer", "interactions", "transformer"]
 
 _N_INTERACTIONS = 4
 _CLOSEST = 1e-3  # distance below which two constituents count as one, about a cell of a tracker
@@ -136,41 +136,78 @@ def transformer(
     -------
     Tensor of shape (n_members, n_rows)
     """
+    token = class_token(weights, x, mask, heads, pairs)
+    return _linear(weights, "logit", _norm(token))[..., 0]
+
+
+def class_token(
+    weights: Mapping[str, Tensor],
+    x: Tensor,
+    mask: Tensor,
+    heads: int,
+    pairs: Tensor | None = None,
+    emphasis: Tensor | None = None,
+) -> Tensor:
+    """Return what the class token has seen: a representation of each row.
+
+    Parameters
+    ----------
+    weights, x, mask, heads, pairs
+        As in `transformer`.
+    emphasis : Tensor of shape (n_members, n_rows, n_constituents), optional
+        Logarithm of how much each constituent counts. All of it is added to the logits of the class
+        attention, and half of it to those between constituents, so that one that counts nothing is
+        as good as not there. With log pT the representation is infrared safe.
+
+    Returns
+    -------
+    Tensor of shape (n_members, n_rows, width)
+
+    References
+    ----------
+    .. [1] Dillon et al., "Symmetries, safety, and self-supervision", arXiv:2108.04253, section 2.3
+       (the continuous mask).
+    """
     members, rows, constituents, _ = x.shape
     h = gelu(_linear(weights, "embed0", x.flatten(1, 2)))
     h = _linear(weights, "embed1", h)
     bias = _key_bias(mask, h.dtype)
     if pairs is not None:
         bias = bias + _pair_bias(weights, pairs, mask)
+    if emphasis is not None:
+        bias = bias + 0.5 * emphasis.flatten(0, 1)[:, None, None]
     blocks = sum(name.endswith(".qkv.weight") for name in weights)
     for block in range(blocks):
         name = f"block{block}"
         qkv = _linear(weights, f"{name}.qkv", _norm(h)).reshape(
-            members * rows, constituents, 3, heads, -1
+            members * rows, constituents, 3, heads, h.shape[2] // heads
         )
         q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind()
         seen = scaled_dot_product_attention(q, k, v, attn_mask=bias)
         h = h + _linear(weights, f"{name}.out", seen.transpose(1, 2).reshape(h.shape))
         h = h + _between(weights, name, h)
-    h = h.reshape(members, rows, constituents, -1)
-    return _class_attention(weights, h, mask, heads)
+    h = h.reshape(members, rows, constituents, h.shape[2])
+    return _class_attention(weights, h, mask, heads, emphasis)
 
 
-def _class_attention(weights: Mapping[str, Tensor], h: Tensor, mask: Tensor, heads: int) -> Tensor:
+def _class_attention(
+    weights: Mapping[str, Tensor], h: Tensor, mask: Tensor, heads: int, emphasis: Tensor | None
+) -> Tensor:
     """Let one token look at all constituents, and at itself, so that an empty jet has a value."""
     members, rows, constituents, width = h.shape
     token = weights["class"].expand(members, rows, width)
     all_of_them = torch.cat([token.unsqueeze(2), h], dim=2).flatten(1, 2)
     kv = _linear(weights, "class.kv", _norm(all_of_them))
-    kv = kv.reshape(members * rows, constituents + 1, 2, heads, -1)
+    kv = kv.reshape(members * rows, constituents + 1, 2, heads, width // heads)
     k, v = kv.permute(2, 0, 3, 1, 4).unbind()
-    q = _linear(weights, "class.q", _norm(token)).reshape(members * rows, 1, heads, -1)
+    q = _linear(weights, "class.q", _norm(token)).reshape(members * rows, 1, heads, width // heads)
     with_token = torch.nn.functional.pad(mask, (1, 0), value=True)
     bias = _key_bias(with_token, h.dtype)
+    if emphasis is not None:
+        bias = bias + torch.nn.functional.pad(emphasis, (1, 0)).flatten(0, 1)[:, None, None]
     seen = scaled_dot_product_attention(q.transpose(1, 2), k, v, attn_mask=bias)
     token = token + _linear(weights, "class.out", seen.reshape(members, rows, width))
-    token = token + _between(weights, "class", token)
-    return _linear(weights, "logit", _norm(token))[..., 0]
+    return token + _between(weights, "class", token)
 
 
 def _linear(weights: Mapping[str, Tensor], name: str, x: Tensor) -> Tensor:

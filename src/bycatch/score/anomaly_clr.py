@@ -1,0 +1,230 @@
+"""AnomalyCLR: a representation of events that ignores the detector and notes what is unusual.
+
+What to use when: events as lists of reconstructed objects (`bycatch.represent.objects`), where an
+autoencoder of the raw numbers spends itself on angles and empty places. It needs an opinion on
+which changes of an event are physical and which are anomalous; `bycatch.learn.augmentations` has
+those of the paper, none of which knows a signal. Leave each out in turn and look
+(benchmarks/bench_contrastive.py).
+
+References
+----------
+.. [1] Dillon, Favaro, Feiden, Modak, Plehn, "Anomalies, representations, and self-supervision",
+   arXiv:2301.04660.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from bycatch.errors import ConfigError, DataError
+from bycatch.learn.augmentations import (
+    ANOMALOUS,
+    KINDS,
+    PHYSICAL,
+    EventLayout,
+    anomalous_event,
+    physical_event,
+)
+from bycatch.learn.contrastive import clr, cosine
+from bycatch.learn.inputs import constituent_scaling
+from bycatch.learn.members import MemberRows, check_option
+from bycatch.score._contrastive import ContrastiveScore, Views, check_names
+from bycatch.score.base import Inputs
+from bycatch.score.neural import Noise
+
+__all__ = ["AnomalyClr"]
+
+_LEAST = 1e-3  # GeV, below which the logarithm of pT does not follow
+_LAYOUT = EventLayout()
+
+
+class AnomalyClr(ContrastiveScore):
+    """Contrastive learning on events with physical and anomalous augmentations.
+
+    Rows are events of objects with pT (GeV), eta and phi, in the places of
+    `bycatch.represent.objects`; an object without pT is not there, whatever the mask says. The
+    transformer reads log pT, eta, the sine and cosine of phi, and which kind an object is. An event
+    is compared with a physical change of itself, and with a physical change of one of its anomalous
+    changes, so that the detector's resolution does not tell the two apart.
+
+    Parameters
+    ----------
+    members : int
+    physical : sequence of str
+        Keys of `bycatch.learn.augmentations.PHYSICAL`.
+    anomalous : sequence of str
+        Keys of `bycatch.learn.augmentations.ANOMALOUS`, one of which acts on an event. Without any,
+        the loss is that of symmetries alone.
+    places : sequence of int
+        Of missing ET, electrons, muons and jets.
+    pt_min : sequence of float, in GeV
+        Thresholds of electrons, muons and jets.
+    eta_max : sequence of float
+        Their acceptance.
+    trigger_pt : float, in GeV
+        Threshold of the lepton that triggered.
+    width, heads, blocks, hidden, projection, temperature, head, head_hidden, head_latent,
+    head_steps, seed, validation, steps, rounds, patience, batch_size, learning_rate, weight_decay,
+    dtype, device
+        As in `bycatch.score._contrastive.ContrastiveScore`.
+
+    Notes
+    -----
+    Scores: the head's (``reconstruction`` or ``negative_log_density``), ``mahalanobis``, and
+    ``direction``, how far the projection points away from the mean direction of background.
+    """
+
+    kind = "anomaly_clr"
+    citation = "anomaly-clr"
+
+    def __init__(
+        self,
+        members: int = 1,
+        *,
+        physical: Sequence[str] = tuple(PHYSICAL),
+        anomalous: Sequence[str] = tuple(ANOMALOUS),
+        places: Sequence[int] = _LAYOUT.counts,
+        pt_min: Sequence[float] = _LAYOUT.pt_min[1:],
+        eta_max: Sequence[float] = _LAYOUT.eta_max[1:],
+        trigger_pt: float = _LAYOUT.trigger_pt,
+        width: int = 32,
+        heads: int = 4,
+        blocks: int = 2,
+        hidden: int = 64,
+        projection: int = 32,
+        temperature: float = 0.1,
+        head: Literal["autoencoder", "flow", "mahalanobis"] = "autoencoder",
+        head_hidden: Sequence[int] = (64, 32, 16),
+        head_latent: int = 5,
+        head_steps: int = 4000,
+        seed: int = 0,
+        validation: float = 0.1,
+        steps: int = 3000,
+        rounds: int = 20,
+        patience: int = 20,
+        batch_size: int = 256,
+        learning_rate: float = 1e-3,
+        weight_decay: float = 0.0,
+        dtype: Literal["float32", "float64"] = "float32",
+        device: str = "cpu",
+    ) -> None:
+        super().__init__(
+            members,
+            width=width,
+            heads=heads,
+            blocks=blocks,
+            hidden=hidden,
+            projection=projection,
+            temperature=temperature,
+            head=head,
+            head_hidden=head_hidden,
+            head_latent=head_latent,
+            head_steps=head_steps,
+            seed=seed,
+            validation=validation,
+            steps=steps,
+            rounds=rounds,
+            patience=patience,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            weight_decay=weight_decay,
+            dtype=dtype,
+            device=device,
+        )
+        self.physical = physical
+        self.anomalous = anomalous
+        self.places = places
+        self.pt_min = pt_min
+        self.eta_max = eta_max
+        self.trigger_pt = trigger_pt
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """Names of the axes of the inputs after the first."""
+        return ("n_objects", "n_features")
+
+    @property
+    def layout(self) -> EventLayout:
+        """Places and cuts of the objects."""
+        return EventLayout(
+            tuple(self.places), (0.0, *self.pt_min), (0.0, *self.eta_max), self.trigger_pt
+        )
+
+    def check_options(self) -> None:
+        """Refuse options that make no sense (ConfigError)."""
+        super().check_options()
+        check_names("physical", self.physical, tuple(PHYSICAL))
+        check_names("anomalous", self.anomalous, tuple(ANOMALOUS))
+        expected = {"places": len(KINDS), "pt_min": len(KINDS) - 1, "eta_max": len(KINDS) - 1}
+        for name, count in expected.items():
+            values = getattr(self, name)
+            if len(values) != count:
+                message = (
+                    f"The option '{name}' is {tuple(values)!r}, but it must have {count} numbers, "
+                    f"for {', '.join(KINDS[-count:])}."
+                )
+                raise ConfigError(message)
+            for value in values:
+                check_option(name, value, 0.0)
+        check_option("places", self.places[0], 1, 1)
+        check_option("trigger_pt", self.trigger_pt, 0.0)
+
+    def _n_tokens(self, shape: tuple[int, ...]) -> int:
+        expected = (sum(self.places), 3)
+        if shape != expected:
+            message = (
+                f"The score '{self.kind}' takes {expected[0]} objects with pT, eta and phi, but "
+                f"rows have the shape {shape}; use the representation 'objects', or give the option"
+                " 'places'."
+            )
+            raise DataError(message)
+        return 4 + len(self.places)
+
+    def _scaling(self, inputs: Inputs, rows: Sequence[MemberRows]) -> dict[str, NDArray[Any]]:
+        x, mask = inputs["x"], inputs["mask"]
+        there = mask & (np.where(mask, x[..., 0], 0.0) > 0.0)
+        pt = np.where(there, x[..., 0], 1.0).astype(np.float64)
+        eta = np.where(there, x[..., 1], 0.0)
+        values = np.stack([np.log(np.maximum(pt, _LEAST)), eta], axis=-1)
+        found = constituent_scaling(values, there, rows)
+        return {name: found[name][:, None] for name in ("shift", "scale")}
+
+    def prepared(self, columns: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return columns in the model's precision, and only objects that have pT."""
+        found = super().prepared(columns)
+        mask = found["mask"] & (found["x"][..., 0] > 0.0)
+        return {**found, "x": found["x"].masked_fill(~mask.unsqueeze(-1), 0.0), "mask": mask}
+
+    def views(self, columns: Mapping[str, Tensor], noise: Noise) -> Views:
+        """Return the events, a physical change, and a changed anomalous change if there is one."""
+        x, mask, layout = columns["x"], columns["mask"], self.layout
+        positive = physical_event(x, mask, noise, layout, self.physical)
+        if not self.anomalous:
+            return Views((x, positive[0]), (mask, positive[1]))
+        odd, its_mask, changed = anomalous_event(x, mask, noise, layout, self.anomalous)
+        odd, its_mask = physical_event(odd, its_mask, noise, layout, self.physical)
+        return Views((x, positive[0], odd), (mask, positive[1], its_mask), changed)
+
+    def tokens(
+        self, parameters: Mapping[str, Tensor], x: Tensor, mask: Tensor
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return log pT, eta, sine and cosine of phi, and the kind of each object."""
+        pt = torch.where(mask, x[..., 0], 1.0).clamp_min(_LEAST)
+        numbers = torch.stack([pt.log(), x[..., 1]], dim=-1)
+        numbers = (numbers - parameters["shift"]) / parameters["scale"]
+        kind = self.layout.one_hot(x).expand(*x.shape[:3], -1)
+        phi = x[..., 2:]
+        return torch.cat([numbers, torch.sin(phi), torch.cos(phi), kind], dim=-1), None
+
+    def contrast(self, z: Sequence[Tensor], changed: Tensor | None, weight: Tensor) -> Tensor:
+        """Return the loss of AnomCLR, or that of CLR where nothing anomalous is known."""
+        loss = clr(z[0], z[1], weight, self.temperature)
+        if changed is None:
+            return loss
+        return loss + torch.where(changed, cosine(z[0], z[2]) / self.temperature, 0.0)

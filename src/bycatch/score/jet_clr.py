@@ -1,0 +1,187 @@
+"""JetCLR: a representation of jets that ignores their symmetries, soft and collinear emission.
+
+What to use when: constituents of jets (`bycatch.represent.constituents`) and a score that shall not
+depend on how the jet is turned, where it points, and what is not infrared and collinear safe. On
+events of objects use `anomaly_clr`, which knows anomalous changes, too.
+
+References
+----------
+.. [1] Dillon, Kasieczka, Olischlager, Plehn, Sorrenson, Vogel, "Symmetries, safety, and
+   self-supervision", arXiv:2108.04253.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from bycatch.errors import ConfigError, DataError
+from bycatch.learn.augmentations import JETS, transformed_jet
+from bycatch.learn.contrastive import clr
+from bycatch.learn.inputs import constituent_scaling
+from bycatch.learn.members import MemberRows, check_option
+from bycatch.score._contrastive import ContrastiveScore, Views, check_names
+from bycatch.score.base import Inputs
+from bycatch.score.neural import Noise
+
+__all__ = ["JetClr"]
+
+_SOFTEST = -20.0  # of the logarithm of a fraction of the jet's pT
+
+
+class JetClr(ContrastiveScore):
+    """Contrastive learning on the constituents of a jet.
+
+    Of each constituent three columns count: the logarithm of its pT in GeV and two angles from the
+    jet's axis, as in `bycatch.represent.constituents`. Constituents count with their fraction of
+    the jet's pT (see `bycatch.learn.nets.transformer.class_token`), so that a soft one more or
+    less changes nothing.
+
+    Parameters
+    ----------
+    members : int
+    columns : sequence of int
+        Which columns are log pT and the two angles.
+    n_max : int
+        Constituents that are read, the first ones.
+    augmentations : sequence of str
+        Keys of `bycatch.learn.augmentations.JETS`; the first of the two views is turned, too.
+    width, heads, blocks, hidden, projection, temperature, head, head_hidden, head_latent,
+    head_steps, seed, validation, steps, rounds, patience, batch_size, learning_rate, weight_decay,
+    dtype, device
+        As in `bycatch.score._contrastive.ContrastiveScore`.
+
+    Notes
+    -----
+    Scores: the head's (``reconstruction`` or ``negative_log_density``), ``mahalanobis``, and
+    ``direction``, how far the projection points away from the mean direction of background.
+    """
+
+    kind = "jet_clr"
+    citation = "jet-clr"
+
+    def __init__(
+        self,
+        members: int = 1,
+        *,
+        columns: Sequence[int] = (0, 4, 5),
+        n_max: int = 50,
+        augmentations: Sequence[str] = tuple(JETS),
+        width: int = 32,
+        heads: int = 4,
+        blocks: int = 2,
+        hidden: int = 64,
+        projection: int = 32,
+        temperature: float = 0.1,
+        head: Literal["autoencoder", "flow", "mahalanobis"] = "autoencoder",
+        head_hidden: Sequence[int] = (64, 32, 16),
+        head_latent: int = 5,
+        head_steps: int = 4000,
+        seed: int = 0,
+        validation: float = 0.1,
+        steps: int = 3000,
+        rounds: int = 20,
+        patience: int = 20,
+        batch_size: int = 128,
+        learning_rate: float = 1e-3,
+        weight_decay: float = 0.0,
+        dtype: Literal["float32", "float64"] = "float32",
+        device: str = "cpu",
+    ) -> None:
+        super().__init__(
+            members,
+            width=width,
+            heads=heads,
+            blocks=blocks,
+            hidden=hidden,
+            projection=projection,
+            temperature=temperature,
+            head=head,
+            head_hidden=head_hidden,
+            head_latent=head_latent,
+            head_steps=head_steps,
+            seed=seed,
+            validation=validation,
+            steps=steps,
+            rounds=rounds,
+            patience=patience,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            weight_decay=weight_decay,
+            dtype=dtype,
+            device=device,
+        )
+        self.columns = columns
+        self.n_max = n_max
+        self.augmentations = augmentations
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """Names of the axes of the inputs after the first."""
+        return ("n_constituents", "n_features")
+
+    def check_options(self) -> None:
+        """Refuse options that make no sense (ConfigError)."""
+        super().check_options()
+        check_names("augmentations", self.augmentations, tuple(JETS))
+        check_option("n_max", self.n_max, 1)
+        if len(self.columns) != 3 or len(set(self.columns)) != 3 or min(self.columns) < 0:
+            message = (
+                f"The option 'columns' is {tuple(self.columns)!r}, but it must name three columns: "
+                "log pT and two angles."
+            )
+            raise ConfigError(message)
+
+    def _n_tokens(self, shape: tuple[int, ...]) -> int:
+        if max(self.columns) >= shape[-1]:
+            message = (
+                f"The option 'columns' names column {max(self.columns)}, but constituents have "
+                f"{shape[-1]} columns, counted from 0."
+            )
+            raise DataError(message)
+        return 3
+
+    def _scaling(self, inputs: Inputs, rows: Sequence[MemberRows]) -> dict[str, NDArray[Any]]:
+        x, mask = inputs["x"][:, : self.n_max], inputs["mask"][:, : self.n_max]
+        found = constituent_scaling(x[..., list(self.columns)], mask, rows)
+        # Angles keep their origin, the axis, and share one scale: turning must not distort them.
+        shift, scale = found["shift"][:, None], found["scale"][:, None]
+        shift[..., 1:] = 0.0
+        scale[..., 1:] = np.sqrt((scale[..., 1:] ** 2).mean(axis=-1, keepdims=True))
+        return {"shift": shift, "scale": scale}
+
+    def prepared(self, columns: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return pT (GeV) and the two angles of the first constituents."""
+        found = super().prepared(columns)
+        x, mask = found["x"][:, :, : self.n_max], found["mask"][:, :, : self.n_max]
+        x = x[..., list(self.columns)]
+        pt = torch.exp(x[..., :1]).masked_fill(~mask.unsqueeze(-1), 0.0)
+        return {**found, "x": torch.cat([pt, x[..., 1:]], dim=-1), "mask": mask}
+
+    def views(self, columns: Mapping[str, Tensor], noise: Noise) -> Views:
+        """Return the turned jets, and a change of them."""
+        turned = [name for name in self.augmentations if name == "rotate"]
+        first = transformed_jet(columns["x"], columns["mask"], noise, turned)
+        second = transformed_jet(columns["x"], columns["mask"], noise, self.augmentations)
+        return Views((first[0], second[0]), (first[1], second[1]))
+
+    def tokens(
+        self, parameters: Mapping[str, Tensor], x: Tensor, mask: Tensor
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return scaled log pT and angles, and the logarithm of the fraction of the jet's pT."""
+        pt = torch.where(mask, x[..., 0], 0.0)
+        tiny = torch.finfo(pt.dtype).tiny
+        fraction = pt / pt.sum(dim=2, keepdim=True).clamp_min(tiny)
+        emphasis = fraction.clamp_min(tiny).log().clamp_min(_SOFTEST)
+        log_pt = pt.clamp_min(tiny).log().unsqueeze(-1)
+        numbers = torch.cat([log_pt, x[..., 1:]], dim=-1)
+        return (numbers - parameters["shift"]) / parameters["scale"], emphasis
+
+    def contrast(self, z: Sequence[Tensor], changed: Tensor | None, weight: Tensor) -> Tensor:  # noqa: ARG002
+        """Return the loss of CLR."""
+        return clr(z[0], z[1], weight, self.temperature)
