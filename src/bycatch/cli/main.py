@@ -19,6 +19,7 @@ _VERBS = {
     "hunt": "Hunt for a bump in one spectrum, without learning.",
     "validate": "Measure how well a search is calibrated.",
     "simulate": "Simulate events with Pythia 8 and a parametrised detector.",
+    "compare": "Compare anomaly scores over many signals.",
     "export": "Write a trained score as one ONNX graph.",
     "demo": "Run a whole search on the embedded sample.",
     "cite": "Print BibTeX of the methods that a run used.",

@@ -290,6 +290,13 @@ def _notes(
     published: Sequence[Summary],
 ) -> tuple[str, ...]:
     notes = []
+    cuts = {cell.eps_b for cell in improvements}
+    if len(cuts) > 1:
+        shown = "; ".join(", ".join(f"{b:g}" for b in cut) for cut in sorted(cuts, reverse=True))
+        notes.append(
+            f"The scores are read at different background efficiencies ({shown}); a maximum over "
+            "more or tighter ones is larger by that alone."
+        )
     for method, row in zip(methods, totals, strict=True):
         missing = int(np.isnan(row).sum())
         if missing:

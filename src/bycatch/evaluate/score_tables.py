@@ -52,7 +52,7 @@ class ScoreTable:
     summaries: tuple[Summary, ...] = ()
 
 
-def read_table(path: Path | str) -> ScoreTable:
+def read_table(path: Path | str, *, name: str = "") -> ScoreTable:
     """Read a CSV of scores.
 
     Parameters
@@ -61,6 +61,8 @@ def read_table(path: Path | str) -> ScoreTable:
         With the columns Model, MinSigI, MaxSigI, MedianSigI, one row per score; or with Signal,
         Model and one column per background efficiency, named by it (1e-2, 1e-3, 1e-4), and
         optionally Chan and AUC. Further columns do not matter.
+    name : str
+        Put before the scores' names.
 
     Returns
     -------
@@ -81,16 +83,16 @@ def read_table(path: Path | str) -> ScoreTable:
         message = f"The table {path} cannot be read ({reason}); give a CSV file."
         raise InputError(message) from error
     reader = csv.DictReader(io.StringIO(text))
-    names = list(reader.fieldnames or [])
+    columns = list(reader.fieldnames or [])
     rows = [(reader.line_num, row) for row in reader]
-    efficiencies = {name: float(name) for name in names if _is_efficiency(name)}
-    if set(SUMMARY_COLUMNS) <= set(names):
-        table = ScoreTable(summaries=tuple(_summary(path, n, row) for n, row in rows))
-    elif set(_SIGNAL_COLUMNS) <= set(names) and efficiencies:
-        table = ScoreTable(tuple(_cell(path, n, row, efficiencies) for n, row in rows))
+    efficiencies = {column: float(column) for column in columns if _is_efficiency(column)}
+    if set(SUMMARY_COLUMNS) <= set(columns):
+        table = ScoreTable(summaries=tuple(_summary(path, n, row, name) for n, row in rows))
+    elif set(_SIGNAL_COLUMNS) <= set(columns) and efficiencies:
+        table = ScoreTable(tuple(_cell(path, n, row, efficiencies, name) for n, row in rows))
     else:
         message = (
-            f"{path} has the columns {', '.join(map(repr, names)) or '(none)'}, but needs "
+            f"{path} has the columns {', '.join(map(repr, columns)) or '(none)'}, but needs "
             f"{', '.join(SUMMARY_COLUMNS)}, or Signal, Model and background efficiencies such as "
             "1e-2."
         )
@@ -120,27 +122,31 @@ def _number(path: Path, line: int, row: Mapping[str, str | None], name: str) -> 
     return value
 
 
-def _summary(path: Path, line: int, row: Mapping[str, str | None]) -> Summary:
-    low, high, middle = (_number(path, line, row, name) for name in SUMMARY_COLUMNS[1:])
+def _summary(path: Path, line: int, row: Mapping[str, str | None], name: str) -> Summary:
+    low, high, middle = (_number(path, line, row, column) for column in SUMMARY_COLUMNS[1:])
     if not low <= middle <= high:
         message = (
             f"{path}, line {line}: the median {middle:g} does not lie between the minimum {low:g} "
             f"and the maximum {high:g}; check the columns."
         )
         raise InputError(message)
-    return Summary(str(row["Model"]), low, middle, high)
+    return Summary(f"{name}{row['Model']}", low, middle, high)
 
 
 def _cell(
-    path: Path, line: int, row: Mapping[str, str | None], efficiencies: Mapping[str, float]
+    path: Path,
+    line: int,
+    row: Mapping[str, str | None],
+    efficiencies: Mapping[str, float],
+    name: str,
 ) -> Improvement:
-    found = tuple(_number(path, line, row, name) for name in efficiencies)
+    found = tuple(_number(path, line, row, column) for column in efficiencies)
     if max(found) > 1.0:
         message = f"{path}, line {line}: a signal efficiency is {max(found):g}, above 1."
         raise InputError(message)
     unknown = float("nan")
     return Improvement(
-        str(row["Model"]),
+        f"{name}{row['Model']}",
         str(row["Signal"]),
         row.get("Chan") or "",
         tuple(efficiencies.values()),

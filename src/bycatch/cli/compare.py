@@ -1,0 +1,42 @@
+"""`bycatch compare`: anomaly scores over many signals."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from bycatch.cli._common import output_option, quiet_option
+
+__all__ = ["compare"]
+
+
+@click.command()
+@click.argument("inputs", nargs=-1, required=True)
+@output_option("Run folder; by default runs/compare, or that of the YAML file.")
+@quiet_option
+def compare(inputs: tuple[str, ...], output: Path | None, *, quiet: bool) -> None:
+    """Compare anomaly scores over many signals, in the Dark Machines way.
+
+    INPUTS are folders of `bycatch score`, CSV tables (Model, MinSigI, MaxSigI, MedianSigI; or
+    Signal, Model, 1e-2, 1e-3, 1e-4), or one YAML file that names such inputs. For each score and
+    signal the significance improvement is read at fixed background efficiencies; its maximum over
+    them is summarised over the signals.
+
+    \b
+    Example:
+      bycatch compare runs/score published.csv --output runs/compare
+    writes result.json, scores.csv (Model, MinSigI, MaxSigI, MedianSigI) and report.html.
+    """
+    from bycatch.config.compare import load_comparison  # noqa: PLC0415 - heavy rooms load late
+    from bycatch.report.score_comparison import answer, write_comparison  # noqa: PLC0415
+    from bycatch.tasks import RunFolder, fingerprint  # noqa: PLC0415
+
+    loaded = load_comparison(inputs, output)
+    name = fingerprint(loaded.resolved, loaded.files)
+    with RunFolder.open(loaded.output, name, loaded.text) as folder:
+        folder.log("start")
+        result = loaded.compare()
+        report = write_comparison(result, folder.path)
+        folder.log("end")
+    click.echo(str(report) if quiet else f"{answer(result)}\nReport: {report}")
