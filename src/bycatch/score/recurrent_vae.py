@@ -9,10 +9,12 @@ probability that the list ends. In training the decoder sees the true former can
 probability that decays, and otherwise its own prediction.
 
 Attention is a way around the bottleneck. Each step of the decoder may look at what the encoder
-noted at each candidate, among it the candidate that it is to write, so that it can copy whatever
-the event is, and the latent numbers need not hold it. The lecture has it, and so it is on by
-default; without it the free-running score and the divergence together bound -log p(x) from above,
-with it they are not a bound of anything. docs/howto/which-score.md has both measured.
+noted at each candidate, among it the candidate that it is to write, so that it can copy the event
+whatever it is, and the latent numbers need not hold it. The lecture has it, and so it is on by
+default. Then ``free_running`` and ``teacher_forced`` measure how well the event can be copied, and
+are not likelihoods of anything; ``kl`` is the score to look at. Without it ``free_running`` is
+-log p(x|z) at the mean of z and ``total`` about the bound of -log p(x) that the training minimises
+at beta = 1.
 
 References
 ----------
@@ -103,7 +105,7 @@ class RecurrentVae(NeuralScore):
         hidden: int = 32,
         alignment: int = 16,
         n_latent: int = 8,
-        beta: float = 1.0,
+        beta: float = 0.3,
         warm_up: float = 0.2,
         forcing: Sequence[float] = (1.0, 0.0),
         smallest_width: float = 0.1,
