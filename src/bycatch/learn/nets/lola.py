@@ -90,8 +90,9 @@ def draw_lola(
 def lola(weights: Mapping[str, Tensor], p: Tensor, mask: Tensor) -> Tensor:
     """Return features of constituents, their sum, and combinations of them.
 
-    For each of the momenta k_j: its mass; its transverse momentum; a sum of all energies; the
-    smallest and a sum of the distances -(k_j - k_m)^2, which is (k_j + k_m)^2 for massless ones.
+    For each of the momenta k_j: its mass; its transverse momentum; a sum of all energies; of the
+    distances -(k_j - k_m)^2, which is (k_j + k_m)^2 for massless ones, the smallest to a
+    constituent (0 where there is none) and a sum of those to all.
     Squares are replaced by their roots (with their signs), and everything by its arsinh over a
     hundredth, since constituents differ by orders of magnitude.
 
@@ -116,7 +117,10 @@ def lola(weights: Mapping[str, Tensor], p: Tensor, mask: Tensor) -> Tensor:
     square = gram.diagonal(dim1=2, dim2=3)
     distance = _root(2.0 * gram - square.unsqueeze(2) - square.unsqueeze(3))
     neighbours = there.unsqueeze(2) & ~torch.eye(k.shape[2], dtype=torch.bool, device=k.device)
-    nearest = distance.masked_fill(~neighbours, torch.inf).amin(dim=3)
+    # To constituents only: of combinations of any sign, the smallest would be a negative one.
+    count = mask.shape[2]
+    nearest = distance[..., :count].masked_fill(~neighbours[..., :count], torch.inf).amin(dim=3)
+    nearest = nearest.masked_fill(torch.isinf(nearest), 0.0)
     distance = distance.masked_fill(~neighbours, 0.0)
     features = torch.stack(
         [
