@@ -34,6 +34,7 @@ SUMMARY_COLUMNS = ("Model", "MinSigI", "MaxSigI", "MedianSigI")
 
 _SIGNAL_COLUMNS = ("Signal", "Model")
 _RUN_COLUMNS = ("process", "label", "weight", "split")
+_NO_SCORES = (*_RUN_COLUMNS, "fold", "mass")
 
 
 @dataclass(frozen=True)
@@ -173,9 +174,10 @@ def read_run(
     ----------
     folder : Path or str
         Holds ``scores.parquet`` with the columns process, label (1 for signals), weight, split and
-        one of floating-point numbers per score.
+        one of floating-point numbers per score. A score that belongs to one signal is named
+        ``SCORE@SIGNAL``, and is NaN for the others.
     scores : sequence of str, optional
-        Columns to compare; by default all of floating-point numbers but the weight.
+        Columns to compare; by default all of floating-point numbers but the weight and ``mass``.
     eps_b : sequence of float
         Background efficiencies.
     split : str
@@ -220,12 +222,25 @@ def read_run(
     found = []
     for column in names:
         score = _values(table, column)[chosen]
-        for signal in signals:
+        method, _, only = column.partition("@")
+        for signal in signals if not only else [only]:
             rows = (label == 0) | ((label == 1) & (process == signal))
+            _require_scores(folder, column, signal, score[rows])
             curve = roc(score[rows], label[rows], weight[rows])
-            method = f"{name}{column}"
-            found.append(improvement(curve, method, str(signal), channel, eps_b))
+            found.append(improvement(curve, f"{name}{method}", str(signal), channel, eps_b))
     return ScoreTable(tuple(found))
+
+
+def _require_scores(
+    folder: Path | str, column: str, signal: str, score: NDArray[np.float64]
+) -> None:
+    bad = int(np.isnan(score).sum())
+    if bad:
+        message = (
+            f"{folder}/scores.parquet: '{column}' is NaN for {bad} of {score.size} rows of "
+            f"background and '{signal}'; leave this score out, or score these rows."
+        )
+        raise DataError(message)
 
 
 def _read(path: Path) -> pa.Table:
@@ -253,7 +268,7 @@ def _score_columns(table: pa.Table, folder: Path, scores: Sequence[str] | None) 
     found = [
         field.name
         for field in table.schema
-        if field.name not in _RUN_COLUMNS and pa.types.is_floating(field.type)
+        if field.name not in _NO_SCORES and pa.types.is_floating(field.type)
     ]
     if not found:
         message = f"{folder}/scores.parquet has no column of scores beside {', '.join(known)}."

@@ -169,6 +169,8 @@ def run(folder: Path, n: int = 4000) -> dict[str, np.ndarray]:
         "split": np.where(np.arange(process.size) % 2, "train", "test"),
         "good": shift + rng.normal(size=process.size),
         "blind": rng.normal(size=process.size),
+        "fold": np.arange(process.size) % 5,
+        "mass": rng.uniform(size=process.size),
     }
     folder.mkdir()
     pq.write_table(pa.table(columns), folder / "scores.parquet")
@@ -193,6 +195,26 @@ def test_a_run_is_measured_on_its_test_rows(tmp_path: Path) -> None:
     assert compared.summaries[0].n_best == 2
     only = read_run(tmp_path / "run", scores=["blind"], eps_b=(0.1,))
     assert len(only.improvements) == 2
+
+
+def test_a_score_of_one_signal_is_compared_for_it_alone(tmp_path: Path) -> None:
+    columns = run(tmp_path / "run", 400)
+    for name in ("x", "y"):
+        other = (columns["label"] == 1) & (columns["process"] != name)
+        columns[f"good@{name}"] = np.where(other, np.nan, columns["good"])
+    del columns["good"]
+    pq.write_table(pa.table(columns), tmp_path / "run" / "scores.parquet")
+    cells = read_run(tmp_path / "run", eps_b=(0.1,)).improvements
+    assert {(c.method, c.signal) for c in cells} == {
+        ("good", "x"),
+        ("good", "y"),
+        ("blind", "x"),
+        ("blind", "y"),
+    }
+    columns["blind"][0] = np.nan
+    pq.write_table(pa.table(columns), tmp_path / "run" / "scores.parquet")
+    with pytest.raises(DataError, match="'blind' is NaN for 1 of"):
+        read_run(tmp_path / "run")
 
 
 def test_runs_that_do_not_serve_are_refused(tmp_path: Path) -> None:
