@@ -1,0 +1,86 @@
+"""A number with its interval, and what stands behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.stats import beta
+
+__all__ = ["Estimate", "binomial_interval"]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its confidence interval.
+
+    Attributes
+    ----------
+    value, low, high : float
+        The ends may be infinite.
+    n_effective : float
+        Kish's effective number of events that stand behind the number.
+    extrapolated : bool
+        Whether a fitted tail stands behind it instead.
+    """
+
+    value: float
+    low: float
+    high: float
+    n_effective: float
+    extrapolated: bool
+
+    def map(self, function: Callable[[float], float]) -> Estimate:
+        """Return a monotone function of the number; where it falls, the ends change places."""
+        ends = function(self.low), function(self.high)
+        return Estimate(
+            function(self.value), min(ends), max(ends), self.n_effective, self.extrapolated
+        )
+
+    def widened(self, low: float, high: float) -> Estimate:
+        """Return the number with an independent error: distances to the ends add in quadrature."""
+        return Estimate(
+            self.value,
+            self.value - float(np.hypot(self.value - self.low, max(self.value - low, 0.0))),
+            self.value + float(np.hypot(self.high - self.value, max(high - self.value, 0.0))),
+            self.n_effective,
+            self.extrapolated,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the number as JSON can hold it; what is infinite or NaN becomes None."""
+        ends = [end if np.isfinite(end) else None for end in (self.value, self.low, self.high)]
+        return {
+            "value": ends[0],
+            "interval": ends[1:],
+            "n_effective": self.n_effective,
+            "extrapolated": self.extrapolated,
+        }
+
+
+def binomial_interval(value: float, variance: float, level: float) -> tuple[float, float]:
+    """Return Clopper and Pearson's interval of a weighted fraction.
+
+    Parameters
+    ----------
+    value : float
+        The fraction.
+    variance : float
+        Its variance; it counts as one of n = value (1 - value) / variance events. Where nothing
+        passes, 1 / n, with n the effective number of all events.
+    level : float
+
+    Returns
+    -------
+    tuple of float
+    """
+    tail = 0.5 * (1.0 - level)
+    p = min(max(value, 0.0), 1.0)
+    if variance <= 0.0:
+        return p, p
+    n = p * (1.0 - p) / variance if 0.0 < p < 1.0 else 1.0 / variance
+    low = float(beta.ppf(tail, n * p, n * (1.0 - p) + 1.0)) if p > 0.0 else 0.0
+    high = float(beta.isf(tail, n * p + 1.0, n * (1.0 - p))) if p < 1.0 else 1.0
+    return low, high
