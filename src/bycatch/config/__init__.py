@@ -3,5 +3,13 @@
 from __future__ import annotations
 
 from bycatch.config.load import LoadedSearch, build_search, load_search
+from bycatch.config.score import LoadedScores, build_scores, load_scores
 
-__all__ = ["LoadedSearch", "build_search", "load_search"]
+__all__ = [
+    "LoadedScores",
+    "LoadedSearch",
+    "build_scores",
+    "build_search",
+    "load_scores",
+    "load_search",
+]

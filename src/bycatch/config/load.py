@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +10,11 @@ from typing import Any
 import yaml
 
 from bycatch.config.checks import check_background, check_files, check_values
-from bycatch.config.messages import parse_yaml, validated
+from bycatch.config.files import absolute, file_of, read_configuration
+from bycatch.config.messages import validated
 from bycatch.config.methods import check_methods, method_plan
 from bycatch.config.schema import RegionsConfig, SearchConfig
-from bycatch.errors import InputError, nearest
+from bycatch.errors import InputError
 from bycatch.search.plan import (
     BackgroundPlan,
     DataPlan,
@@ -55,7 +55,7 @@ class LoadedSearch:
         """Files that the run reads, without the names of trees inside of them."""
         data, validation = self.plan.data, self.plan.validation
         names = data.path + (data.inject.path if data.inject else ())
-        files = tuple(_file_of(name) for name in names)
+        files = tuple(file_of(name) for name in names)
         return files if validation is None else (*files, Path(validation) / "result.json")
 
 
@@ -79,20 +79,7 @@ def load_search(path: Path | str, output: Path | str | None = None) -> LoadedSea
         Where an expression cannot be parsed or names a column that the files do not have.
     """
     path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        folder = path.parent
-        names = [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
-        message = (
-            f"The configuration {path} cannot be read ({error.strerror}); "
-            f"the nearest files in {folder} are {nearest(path.name, names)}."
-        )
-        raise InputError(message) from error
-    except UnicodeDecodeError as error:
-        message = f"The configuration {path} is no text file; give a YAML file."
-        raise InputError(message) from error
-    content = parse_yaml(text, str(path))
+    content = read_configuration(path)
     return build_search(content, base=path.parent, source=str(path), output=output, name=path.stem)
 
 
@@ -181,7 +168,7 @@ def _regions(regions: RegionsConfig) -> RegionPlan:
 def _validation(config: SearchConfig, base: Path, source: str) -> str | None:
     if config.validation is None:
         return None
-    folder = Path(_absolute(base, config.validation))
+    folder = Path(absolute(base, config.validation))
     if not (folder / "result.json").is_file():
         message = (
             f"{source}: 'validation' names the folder {folder}, which holds no finished "
@@ -194,12 +181,12 @@ def _validation(config: SearchConfig, base: Path, source: str) -> str | None:
 def _resolved(config: SearchConfig, base: Path) -> dict[str, Any]:
     """Return the configuration with defaults and absolute paths, without the output folder."""
     resolved = config.model_dump(mode="json", exclude={"output"})
-    resolved["data"]["path"] = [_absolute(base, path) for path in config.data.path]
+    resolved["data"]["path"] = [absolute(base, path) for path in config.data.path]
     if config.data.inject is not None:
         inject = config.data.inject.path
-        resolved["data"]["inject"]["path"] = [_absolute(base, path) for path in inject]
+        resolved["data"]["inject"]["path"] = [absolute(base, path) for path in inject]
     if config.validation is not None:
-        resolved["validation"] = _absolute(base, config.validation)
+        resolved["validation"] = absolute(base, config.validation)
     for method in resolved["methods"]:
         for absent in ("classifier", "name"):
             if method[absent] is None:
@@ -208,13 +195,3 @@ def _resolved(config: SearchConfig, base: Path) -> dict[str, Any]:
         if resolved["regions"][absent] is None:
             del resolved["regions"][absent]
     return resolved
-
-
-def _absolute(base: Path, path: str) -> str:
-    return os.path.normpath(base / path)
-
-
-def _file_of(name: str) -> Path:
-    """Drop the name of a tree: ``file.root:Events`` is in ``file.root``."""
-    path = Path(name)
-    return path if path.exists() else Path(name.rpartition(":")[0])

@@ -1,0 +1,50 @@
+"""Configuration files and the paths inside of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bycatch.config.messages import parse_yaml
+from bycatch.errors import InputError, nearest
+
+__all__ = ["absolute", "file_of", "read_configuration"]
+
+
+def read_configuration(path: Path) -> Mapping[str, Any]:
+    """Read a YAML file.
+
+    Raises
+    ------
+    InputError
+        Where it is missing or no text; lists the nearest files.
+    ConfigError
+        Where it is no YAML, or no mapping of keys to values.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        folder = path.parent
+        names = [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
+        message = (
+            f"The configuration {path} cannot be read ({error.strerror}); "
+            f"the nearest files in {folder} are {nearest(path.name, names)}."
+        )
+        raise InputError(message) from error
+    except UnicodeDecodeError as error:
+        message = f"The configuration {path} is no text file; give a YAML file."
+        raise InputError(message) from error
+    return parse_yaml(text, str(path))
+
+
+def absolute(base: Path, path: str) -> str:
+    """Return a path of a file as an absolute one."""
+    return os.path.normpath(base / path)
+
+
+def file_of(name: str) -> Path:
+    """Drop the name of a tree: ``file.root:Events`` is in ``file.root``."""
+    path = Path(name)
+    return path if path.exists() else Path(name.rpartition(":")[0])
