@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import beta
 
-__all__ = ["Estimate", "binomial_interval"]
+from bycatch.evaluate.sizes import kish
+
+__all__ = ["Estimate", "binomial_interval", "weighted_fraction"]
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,16 @@ class Estimate:
         ends = function(self.low), function(self.high)
         return Estimate(
             function(self.value), min(ends), max(ends), self.n_effective, self.extrapolated
+        )
+
+    def times(self, factor: float) -> Estimate:
+        """Return the number in another unit, `factor` being positive."""
+        return Estimate(
+            self.value * factor,
+            self.low * factor,
+            self.high * factor,
+            self.n_effective,
+            self.extrapolated,
         )
 
     def widened(self, low: float, high: float) -> Estimate:
@@ -84,3 +97,26 @@ def binomial_interval(value: float, variance: float, level: float) -> tuple[floa
     low = float(beta.ppf(tail, n * p, n * (1.0 - p) + 1.0)) if p > 0.0 else 0.0
     high = float(beta.isf(tail, n * p + 1.0, n * (1.0 - p))) if p < 1.0 else 1.0
     return low, high
+
+
+def weighted_fraction(
+    weight: NDArray[np.float64], passed: NDArray[np.bool_], level: float
+) -> Estimate:
+    """Return the weighted fraction of a sample that passes, with its Clopper-Pearson interval.
+
+    Parameters
+    ----------
+    weight : ndarray of shape (n_events,)
+        Signed weights of positive sum.
+    passed : ndarray of bool of shape (n_events,)
+    level : float
+    """
+    total = float(weight.sum())
+    value = float(weight[passed].sum() / total)
+    squares = float((weight[passed] ** 2).sum() / total**2)
+    rest = float((weight[~passed] ** 2).sum() / total**2)
+    variance = (1.0 - value) ** 2 * squares + value**2 * rest
+    if not 0.0 < value < 1.0:
+        variance = 1.0 / kish(weight)
+    low, high = binomial_interval(value, variance, level)
+    return Estimate(value, low, high, kish(weight[passed]), extrapolated=False)

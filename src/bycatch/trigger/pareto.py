@@ -197,15 +197,15 @@ def fit_pareto(excess: Floats, weight: Floats | None = None) -> ParetoFit:
     at_bound = bool(np.isclose(theta[0], SHAPE_BOUNDS, atol=1e-6).any())
     hessian = _curvature(theta, scaled, w)
     if at_bound:  # the likelihood still rises beyond: only the expected information is positive
-        hessian = np.linalg.inv(_inverse_information(max(theta[0], _REGULAR)))
+        hessian = np.asarray(np.linalg.inv(_inverse_information(max(theta[0], _REGULAR))))
     if np.linalg.eigvalsh(hessian).min() <= 0.0:
         message = (
-            f"The likelihood of the tail has no maximum ({len(excess)} excesses, Kish's effective "
-            f"number {kish(raw):.3g}): negative weights or too few events; choose a lower threshold."
+            f"The likelihood of the tail has no maximum ({len(excess)} excesses, effective number "
+            f"{kish(raw):.3g}): negative weights or too few events; choose a lower threshold."
         )
         raise FitError(message)
     n = kish(raw)
-    covariance = np.linalg.inv(hessian) / n
+    covariance = np.asarray(np.linalg.inv(hessian) / n)
     return ParetoFit(float(theta[0]), float(np.exp(theta[1]) * unit), covariance, n, at_bound)
 
 

@@ -34,7 +34,7 @@ from scipy.special import betainc
 from bycatch.errors import DataError, FitError
 from bycatch.evaluate.operating import LEVEL
 from bycatch.evaluate.sizes import kish
-from bycatch.trigger.estimates import Estimate, binomial_interval
+from bycatch.trigger.estimates import Estimate, binomial_interval, weighted_fraction
 from bycatch.trigger.pareto import ParetoFit, fit_pareto, log_survival, plausible, quantile
 
 __all__ = ["ENOUGH", "Choice", "ScoreTail", "n_excesses"]
@@ -145,6 +145,10 @@ class ScoreTail:
             return 0.0, 0.0
         return float(self._above[last]), self._effective(last)
 
+    def counted(self, threshold: float) -> Estimate:
+        """Return the efficiency of a cut as it is counted, however few events are above."""
+        return weighted_fraction(self._weight, self._score >= threshold, self.level)
+
     def efficiency(self, threshold: float) -> Estimate:
         """Return which fraction of all events lies at or above a cut.
 
@@ -164,14 +168,10 @@ class ScoreTail:
         FitError
             Where the fit is needed and there is none.
         """
-        counted, n_above = self.count(threshold)
+        n_above = self.count(threshold)[1]
         choice = self.choice
         if n_above >= ENOUGH or (choice is not None and threshold <= choice.threshold):
-            last = int(np.searchsorted(-self._score, -threshold, side="right")) - 1
-            squares, rest = self._squares[last], self._squares[-1] - self._squares[last]
-            variance = (1.0 - counted) ** 2 * squares + counted**2 * max(rest, 0.0)
-            low, high = binomial_interval(counted, float(variance), self.level)
-            return Estimate(counted, low, high, n_above, extrapolated=False)
+            return self.counted(threshold)
         self._require()
         ends = [self._efficiency_at(threshold, p) for p in _quantiles(self.level)]
         return Estimate(ends[1], ends[0], ends[2], n_above, extrapolated=True)
@@ -206,8 +206,9 @@ class ScoreTail:
             squares = float(self._squares[last])
             variance = efficiency**2 * squares / max(float(self._above[last]) ** 2, 1e-300)
             low, high = binomial_interval(efficiency, variance * (1.0 - efficiency), self.level)
-            ends = [self._at(efficiency), self._at(high), self._at(low)]
-            return Estimate(*ends, n_above, extrapolated=False)
+            return Estimate(
+                self._at(efficiency), self._at(high), self._at(low), n_above, extrapolated=False
+            )
         self._require()
         ends = [self._threshold_at(efficiency, p) for p in _quantiles(self.level)]
         return Estimate(ends[1], ends[0], ends[2], n_above, extrapolated=True)
