@@ -221,7 +221,12 @@ class ReconstructionScore(NeuralScore):
 
         Their sum is the score: the mean over inputs or, where zeros do not count, over the others.
         """
-        latent = self.encoded(parameters, columns)
+        return self.errors_at(parameters, columns, self.encoded(parameters, columns))
+
+    def errors_at(
+        self, parameters: Mapping[str, Tensor], columns: Mapping[str, Tensor], latent: Tensor
+    ) -> Tensor:
+        """Return `errors` of what the decoder makes of other latent coordinates."""
         error = self.decoded(parameters, latent) - self.scaled(parameters, columns)
         if self.loss == "chi2":
             error = error / parameters["sigma"]

@@ -30,8 +30,17 @@ QUICK = {"steps": 60, "rounds": 3, "batch_size": 64}
 QUICK_CLASSIFIER = {"hidden": [8], "min_epochs": 1, "max_epochs": 3, "batch_size": 64}
 
 EVENTS = {"places": (1, 2, 2, 3), "pt_min": (0.1, 0.1, 0.1), "eta_max": (9.0, 9.0, 9.0)}
-SMALL = {**QUICK, "width": 8, "heads": 2, "blocks": 1, "hidden": 8, "projection": 4}
-SMALL |= {"head_steps": 60, "head_hidden": (8,), "head_latent": 2}
+SMALL = {
+    "steps": 30,
+    "rounds": 2,
+    "batch_size": 32,
+    "width": 8,
+    "heads": 2,
+    "blocks": 1,
+    "hidden": 8,
+    "projection": 4,
+}
+SMALL |= {"head_steps": 30, "head_hidden": (8,), "head_latent": 2}
 
 CASES = [
     Case("pca", options={"components": 2}),
@@ -51,8 +60,13 @@ CASES = [
         {**QUICK, "network": "conv", "channels": (4, 4), "n_latent": 2, "hidden": (8,)},
     ),
     Case("autoencoder", "set", {**QUICK, "network": "lola", "combinations": 2, "hidden": (8,)}),
+    Case("vae", options={**QUICK, "n_latent": 2, "hidden": (8,), "samples": 4}),
+    Case("vae", "image", {**QUICK, "network": "conv", "channels": (2,), "hidden": (8,)}),
+    Case("vae", "set", {**QUICK, "layout": "set", "hidden": (8,), "samples": 4}),
+    Case("swae", options={**QUICK, "n_latent": 2, "hidden": (8,), "directions": 8}),
     Case("likelihood_vae", options={**QUICK, "n_latent": 2, "hidden": (8,), "samples": 4}),
     Case("flow", options={**QUICK, "hidden": (8,)}),
+    Case("flow", "image", {**QUICK, "hidden": (8,), "layout": "image", "components": 3}),
     Case("cocktail", options={"classifier": "network", "options": QUICK_CLASSIFIER}),
     Case(
         "recurrent_vae",
