@@ -2,8 +2,11 @@
 
 What to use when: up to some tens of features that are truly continuous (kinematics, substructure),
 where `mahalanobis` finds the tails too Gaussian. Not for pixels, nor for features with many equal
-values: they have no density. A low density is not the same as an anomaly: densities of simple
-events are high wherever they lie, so look at both directions, and at ``typicality``.
+values: they have no density. For images give `components`: the density of the leading principal
+components, blind to what lies outside of their span (for that there is `pca`).
+
+A low density is not the same as an anomaly: densities of simple events are high wherever they lie,
+so look at both directions, and at ``typicality``.
 
 A density score is not invariant: in other coordinates y(x) it is -log p(x) + log abs(det dy/dx).
 Other units add a constant and leave the order alone; a logarithm, a power or an angle instead of
@@ -34,6 +37,7 @@ from bycatch.learn.devices import checked_device
 from bycatch.learn.members import MemberRows, check_choice, check_option, check_training
 from bycatch.represent.scaling import LogitStandardise, Standardise
 from bycatch.score.base import Inputs, Score
+from bycatch.score.principal import principal_components
 
 __all__ = ["FlowScore"]
 
@@ -56,6 +60,10 @@ class FlowScore(Score):
         Independent trainings, in one pass.
     density : {"maf", "spline", "coupling", "matching"}
         Key of `bycatch.learn.DENSITIES`.
+    components : int, optional
+        Learn the density of so many principal components of the inputs; needed for images.
+    layout : {"vector", "image"}
+        What a row is.
     hidden : sequence of int
         Units of the hidden layers of its networks.
     steps : int
@@ -77,8 +85,10 @@ class FlowScore(Score):
     ----------
     density_ : DensityEnsemble
         Of the scaled features.
-    mean_, scale_ : ndarray of shape (n_members, n_features)
-        In the features' units.
+    mean_, scale_ : ndarray of shape (n_members, n_coordinates)
+        Of the features, or of their principal components; in the features' units.
+    centre_, basis_ : ndarray of shape (n_members, n_inputs), (n_members, n_components, n_inputs)
+        Of the principal components; of no rows where there are none.
     entropy_ : ndarray of shape (n_members,)
         Mean of -log p over each member's held-out rows, in nats, per standard deviation of the
         features.
@@ -100,6 +110,8 @@ class FlowScore(Score):
         members: int = 1,
         *,
         density: str = "maf",
+        components: int | None = None,
+        layout: Literal["vector", "image"] = "vector",
         hidden: Sequence[int] = (64, 64),
         steps: int = 4000,
         rounds: int = 10,
@@ -113,6 +125,8 @@ class FlowScore(Score):
     ) -> None:
         super().__init__(members, seed=seed, validation=validation)
         self.density = density
+        self.components = components
+        self.layout = layout
         self.hidden = hidden
         self.steps = steps
         self.rounds = rounds
@@ -122,10 +136,24 @@ class FlowScore(Score):
         self.dtype = dtype
         self.device = device
 
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """Names of the axes of the inputs after the first."""
+        return ("height", "width") if self.layout == "image" else ("n_features",)
+
     def check_options(self) -> None:
         """Refuse options that make no sense (ConfigError)."""
         super().check_options()
         check_choice("density", self.density, tuple(DENSITIES))
+        check_choice("layout", self.layout, ("vector", "image"))
+        if self.components is not None:
+            check_option("components", self.components, 1)
+        elif self.layout == "image":
+            message = (
+                "Pixels have no density; give the option 'components', the number of principal "
+                "components of the images to learn it of."
+            )
+            raise ConfigError(message)
         if not self.validation > 0.0:
             message = (
                 "The option 'validation' is 0, but a density is judged by rows that it did not "
@@ -143,11 +171,16 @@ class FlowScore(Score):
 
     def _fit(self, inputs: Inputs, rows: Sequence[MemberRows]) -> None:
         x = inputs["x"]
-        scalings = [Standardise.fit(x[r.train], r.train_weight) for r in rows]
+        self._find_components(x, rows)
+        coordinates = [self._coordinates(x[r.train], m) for m, r in enumerate(rows)]
+        for values in coordinates:
+            _require_spread(values)
+        scalings = [
+            Standardise.fit(values, r.train_weight)
+            for values, r in zip(coordinates, rows, strict=True)
+        ]
         self.mean_ = np.stack([s.mean for s in scalings])
         self.scale_ = np.stack([s.scale for s in scalings])
-        for r in rows:
-            _require_spread(x[r.train])
         parts = [np.concatenate([r.train, r.validate]) for r in rows]
         scaled = np.concatenate([self._scaled(x[part], m) for m, part in enumerate(parts)])
         weight = np.concatenate([w for r in rows for w in (r.train_weight, r.validate_weight)])
@@ -171,7 +204,7 @@ class FlowScore(Score):
             train=train,
             validate=validate,
             seed=self.seed,
-            scaling=_whole_line(x.shape[1]),
+            scaling=_whole_line(self.mean_.shape[1]),
         )
         self.entropy_ = np.array(
             [
@@ -180,9 +213,31 @@ class FlowScore(Score):
             ]
         )
 
+    def _find_components(self, x: NDArray[np.generic], rows: Sequence[MemberRows]) -> None:
+        size = int(np.prod(x.shape[1:]))
+        count = self.components or 0
+        if count > size:
+            message = f"The option 'components' is {count}, but there are {size} inputs."
+            raise DataError(message)
+        self.centre_ = np.zeros((len(rows), size if count else 0))
+        self.basis_ = np.zeros((len(rows), count, size))
+        if count:
+            for m, r in enumerate(rows):
+                flat = x[r.train].reshape(len(r.train), size).astype(np.float64)
+                self.centre_[m], _, self.basis_[m], _ = principal_components(
+                    flat, r.train_weight, count, standardise=False
+                )
+
+    def _coordinates(self, x: NDArray[np.generic], member: int) -> NDArray[np.float64]:
+        """Return what a member's density is of: the features, or their principal components."""
+        if self.components is None:
+            return x.astype(np.float64)
+        flat = x.reshape(len(x), self.centre_.shape[1])
+        return np.asarray((flat - self.centre_[member]) @ self.basis_[member].T)
+
     def _scaled(self, x: NDArray[np.generic], member: int) -> NDArray[np.float32]:
         """Return rows in a member's coordinates; what lies beyond its reach is moved there."""
-        z = (x.astype(np.float64) - self.mean_[member]) / self.scale_[member]
+        z = (self._coordinates(x, member) - self.mean_[member]) / self.scale_[member]
         return np.asarray(np.clip(z, -REACH, REACH), dtype=np.float32)
 
     def _log_density(self, x: NDArray[np.generic], member: int) -> NDArray[np.float64]:
@@ -230,25 +285,33 @@ class FlowScore(Score):
         with damaged_metadata(folder):
             expected = make_density(found.density, found.members)
             sizes = (density.members, density.scaling_.low.shape)
-            if type(density) is not type(expected) or sizes != (found.members, found.shape_):
+            if type(density) is not type(expected) or sizes != (
+                found.members,
+                found.mean_.shape[1:],
+            ):
                 message = "the density is not that of its options"
                 raise ValueError(message)
         found.density_ = density
         return found
 
     def _state(self) -> dict[str, NDArray[Any]]:
-        return {"mean": self.mean_, "scale": self.scale_, "entropy": self.entropy_}
+        names = ("mean", "scale", "centre", "basis", "entropy")
+        return {name: getattr(self, f"{name}_") for name in names}
 
     def _restore(self, arrays: Mapping[str, NDArray[Any]], notes: Mapping[str, Any]) -> None:  # noqa: ARG002
-        self.mean_, self.scale_ = arrays["mean"], arrays["scale"]
-        self.entropy_ = arrays["entropy"]
-        expected = (self.members, *self.shape_)
-        if self.mean_.shape != expected or self.scale_.shape != expected:
-            message = "the scaling does not have the shape of its options"
-            raise ValueError(message)
-        if self.entropy_.shape != (self.members,):
-            message = "the entropy does not have the shape of its options"
-            raise ValueError(message)
+        size, count = int(np.prod(self.shape_)), self.components or 0
+        shapes = {
+            "mean": (self.members, count or size),
+            "scale": (self.members, count or size),
+            "centre": (self.members, size if count else 0),
+            "basis": (self.members, count, size),
+            "entropy": (self.members,),
+        }
+        for name, shape in shapes.items():
+            if arrays[name].shape != shape:
+                message = f"'{name}' does not have the shape of its options"
+                raise ValueError(message)
+            setattr(self, f"{name}_", arrays[name])
 
 
 def _own_copies(rows: Sequence[MemberRows]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

@@ -22,6 +22,7 @@ from bycatch.errors import DataError
 from bycatch.learn.inputs import training_weights
 from bycatch.learn.members import MemberRows, check_choice, check_option
 from bycatch.score.base import Inputs, Score
+from bycatch.score.principal import principal_components
 
 __all__ = ["PcaScore"]
 
@@ -92,7 +93,7 @@ class PcaScore(Score):
             )
             raise DataError(message)
         weights = training_weights(rows, len(x))
-        found = [_components(x, w, self.components, self.standardise) for w in weights]
+        found = [principal_components(x, w, self.components, self.standardise) for w in weights]
         self.mean_, self.scale_, self.components_, self.explained_ = map(
             np.stack, zip(*found, strict=True)
         )
@@ -154,28 +155,3 @@ class PcaScore(Score):
 def _flat(inputs: Inputs) -> NDArray[np.float64]:
     x = inputs["x"]
     return np.asarray(x.reshape(len(x), int(np.prod(x.shape[1:]))).astype(np.float64))
-
-
-def _components(
-    x: NDArray[np.float64], weight: NDArray[np.float64], count: int, standardise: bool
-) -> tuple[NDArray[np.float64], ...]:
-    """Return mean, scale, components and their fractions of the variance, from signed weights."""
-    total = weight.sum()
-    mean = weight @ x / total
-    centred = x - mean
-    covariance = (centred * weight[:, None]).T @ centred / total
-    scale = np.ones(x.shape[1])
-    if standardise:
-        variance = np.diag(covariance)
-        # A constant feature has no scale; rounding must not give it one.
-        constant = variance <= 1e-12 * np.maximum(mean**2, np.finfo(np.float64).tiny)
-        scale = np.where(constant, 1.0, np.sqrt(np.abs(variance)))
-        covariance = covariance / np.outer(scale, scale)
-    values, vectors = np.linalg.eigh(covariance)
-    order = np.argsort(values)[::-1][:count]
-    components = vectors[:, order].T
-    # The sign of an eigenvector means nothing: fix it, so that runs agree.
-    largest = np.abs(components).argmax(axis=1)
-    components *= np.sign(components[np.arange(count), largest])[:, None]
-    whole = values.sum()
-    return mean, scale, components, values[order] / (whole if whole > 0.0 else 1.0)

@@ -40,7 +40,7 @@ def test_without_labels_it_refuses() -> None:
 
 
 def test_it_approaches_the_likelihood_ratio_of_its_mixture() -> None:
-    x, label = toy(5000)
+    x, label = toy(3000)
     two = label < 2
     options = {**NETWORK, "max_epochs": 20, "batch_size": 128}
     score = make_score("cocktail", classifier="network", options=options)

@@ -14,7 +14,7 @@ from bycatch.learn import DENSITIES
 from bycatch.score import load_score, make_score
 from bycatch.score.base import Score
 
-QUICK = {"steps": 60, "rounds": 3, "batch_size": 64, "hidden": (8,)}
+QUICK = {"steps": 30, "rounds": 2, "batch_size": 64, "hidden": (8,)}
 
 
 def rows(n: int = 400, seed: int = 1) -> np.ndarray:
@@ -54,8 +54,21 @@ def test_other_coordinates_change_the_order_by_the_jacobian_alone() -> None:
     assert np.corrcoef(orders[0], orders[2])[0, 1] < 0.85
 
 
+def test_a_density_of_all_principal_components_is_that_of_the_features() -> None:
+    """A rotation has no Jacobian; in fewer components, what lies outside of them does not count."""
+    x = rows(2000) @ np.float32([[2.0, 1.0], [0.0, 0.5]])
+    options = {**QUICK, "steps": 150, "batch_size": 256, "learning_rate": 1e-2}
+    plain = make_score("flow", **options).fit(x)
+    turned = make_score("flow", components=2, **options).fit(x)
+    # Both learn a Gaussian, each to about sqrt(parameters / rows).
+    assert np.abs(plain.score(x) - turned.score(x)).mean() < 0.1
+    flat = make_score("flow", components=1, **options).fit(x)
+    outside = np.linalg.svd(x - x.mean(axis=0))[2][1]
+    np.testing.assert_allclose(flat.score(x[:20] + 5.0 * outside), flat.score(x[:20]), atol=0.02)
+
+
 def test_far_outliers_have_finite_and_rising_scores() -> None:
-    score = make_score("flow", **{**QUICK, "steps": 300}).fit(rows())
+    score = make_score("flow", **{**QUICK, "steps": 100}).fit(rows())
     far = np.array([[2.0, 0.0], [10.0, 0.0], [100.0, 0.0], [1e30, 0.0]], dtype=np.float32)
     for name in ("scaled", "typicality"):
         found = score.score(far, name=name)
@@ -133,5 +146,9 @@ def test_what_has_no_density_is_refused() -> None:
         make_score("flow", **QUICK).fit(x)
     with pytest.raises(ConfigError, match="validation"):
         make_score("flow", validation=0.0)
+    with pytest.raises(ConfigError, match="Pixels have no density"):
+        make_score("flow", layout="image")
+    with pytest.raises(DataError, match="'components' is 3, but there are 2 inputs"):
+        make_score("flow", components=3, **QUICK).fit(x)
     with pytest.raises(ConfigError, match="density"):
         make_score("flow", density="parzen")

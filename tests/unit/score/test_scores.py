@@ -64,6 +64,7 @@ CASES = [
     Case("vae", "image", {**QUICK, "network": "conv", "channels": (2,), "hidden": (8,)}),
     Case("vae", "set", {**QUICK, "layout": "set", "hidden": (8,), "samples": 4}),
     Case("swae", options={**QUICK, "n_latent": 2, "hidden": (8,), "directions": 8}),
+    Case("dirichlet_vae", "image", {**QUICK, "hidden": (8,)}),
     Case("likelihood_vae", options={**QUICK, "n_latent": 2, "hidden": (8,), "samples": 4}),
     Case("flow", options={**QUICK, "hidden": (8,)}),
     Case("flow", "image", {**QUICK, "hidden": (8,), "layout": "image", "components": 3}),
