@@ -41,8 +41,8 @@ def spread_of(prior, penalty):
 def distance(score, z):
     """Squared sliced Wasserstein distance of encodings from the prior of `score`."""
     noise = Noise([7])
-    encoded = torch.from_numpy(z)[None]
-    prior = score.prior_sample({"like": encoded}, 4000, noise)
+    encoded = torch.from_numpy(z.astype(np.float32))[None]
+    prior = score.prior_sample(score.parameters_, 4000, noise)
     along = unit_directions(noise.normal((100, 2), encoded))
     return float(sliced_wasserstein(encoded, prior, along))
 
