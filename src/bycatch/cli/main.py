@@ -21,6 +21,7 @@ _VERBS = {
     "simulate": "Simulate events with Pythia 8 and a parametrised detector.",
     "compare": "Compare anomaly scores over many signals.",
     "score": "Score events without labels, and say what the score finds.",
+    "trigger": "Turn an anomaly score into a trigger: thresholds, rates, tables.",
     "export": "Write a trained score as one ONNX graph.",
     "demo": "Run a whole search on the embedded sample.",
     "cite": "Print BibTeX of the methods that a run used.",

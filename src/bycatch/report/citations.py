@@ -249,6 +249,16 @@ def _works() -> dict[str, str]:
             pages="404--413",
             year="1934",
         ),
+        "pareto-tails": _work(
+            "pareto-tails",
+            "article",
+            author="Davison, A. C. and Smith, R. L.",
+            title="Models for Exceedances over High Thresholds",
+            journal="J. R. Stat. Soc. B",
+            volume="52",
+            pages="393--442",
+            year="1990",
+        ),
         "kish": _work(
             "kish",
             "book",

@@ -173,8 +173,8 @@ class ScoreTail:
         if n_above >= ENOUGH or (choice is not None and threshold <= choice.threshold):
             return self.counted(threshold)
         self._require()
-        ends = [self._efficiency_at(threshold, p) for p in _quantiles(self.level)]
-        return Estimate(ends[1], ends[0], ends[2], n_above, extrapolated=True)
+        low, middle, high = (self._efficiency_at(threshold, p) for p in _quantiles(self.level))
+        return Estimate(middle, low, high, n_above, extrapolated=True)
 
     def threshold(self, efficiency: float) -> Estimate:
         """Return the cut above which a fraction of all events lies.
@@ -210,8 +210,8 @@ class ScoreTail:
                 self._at(efficiency), self._at(high), self._at(low), n_above, extrapolated=False
             )
         self._require()
-        ends = [self._threshold_at(efficiency, p) for p in _quantiles(self.level)]
-        return Estimate(ends[1], ends[0], ends[2], n_above, extrapolated=True)
+        low, middle, high = (self._threshold_at(efficiency, p) for p in _quantiles(self.level))
+        return Estimate(middle, low, high, self.count(middle)[1], extrapolated=True)
 
     def curve(self, thresholds: Floats) -> tuple[Floats, Floats, Floats]:
         """Return median and interval of the fitted efficiency at cuts inside of the tail."""

@@ -1,0 +1,68 @@
+"""The page of a trigger: one self-contained HTML file and its figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bycatch.report import html, trigger_words
+from bycatch.report.citations import bibtex
+from bycatch.report.plots.trigger import plot_rates, plot_tail
+from bycatch.tasks import atomic_write
+from bycatch.trigger.run import TriggerResult
+
+__all__ = ["write_trigger"]
+
+
+def write_trigger(
+    result: TriggerResult, folder: Path, command: str = "bycatch trigger config.yaml"
+) -> Path:
+    """Write ``report.html`` and its figures.
+
+    Parameters
+    ----------
+    result : TriggerResult
+    folder : Path
+    command : str
+        What repeats the run from inside `folder`.
+
+    Returns
+    -------
+    Path
+        Of the page.
+
+    Raises
+    ------
+    StorageError
+        If a file cannot be written; what was there stays whole.
+    """
+    level = f"{100 * result.plan.level:.3g} %"
+    page = html.render(
+        "trigger.html.j2",
+        result=result,
+        words=trigger_words,
+        answer=trigger_words.answer(result),
+        warnings=trigger_words.warnings_of(result),
+        tail=html.publish(
+            lambda width: plot_tail(result, width=width),
+            folder,
+            "trigger_tail",
+            "Rate of the background above a threshold, counted and fitted",
+            f"Points: counted, with {level} intervals. Line and band: generalised Pareto fit of"
+            " the excesses over the dotted threshold. Dashed: the budgets.",
+        ),
+        rates=html.publish(
+            lambda width: plot_rates(result, width=width),
+            folder,
+            "trigger_rates",
+            "Rate of each process and efficiency of each signal against the threshold",
+            "Dashed: thresholds; bands: their intervals from statistics and normalisation.",
+        ),
+        level=level,
+        total=result.mixture.total("rate"),
+        command=command,
+        versions=html.versions(),
+        bibtex=bibtex(["bycatch", "vae-mining", "clopper-pearson", "pareto-tails"]),
+    )
+    path = folder / "report.html"
+    atomic_write(path, page.encode())
+    return path
