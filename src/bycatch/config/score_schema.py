@@ -142,8 +142,8 @@ class HuntConfig(_Model):
     bins: Annotated[Whole, Field(ge=10)] = Field(50, description="Bins of equal width.")
     range: tuple[Real, Real] | None = Field(
         None,
-        description="Range of the mass; where absent, hunts begin at the peak of the background's spectrum and "
-        "end where 99 % of it are below.",
+        description="Range of the mass; where absent, hunts begin at the peak of the background's "
+        "spectrum and end where 99 % of it are below.",
     )
     family: Text = Field("auto", description="Family of the smooth background, or auto.")
     order: Annotated[Whole, Field(ge=1)] | Literal["auto"] = Field(

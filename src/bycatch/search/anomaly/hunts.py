@@ -18,7 +18,7 @@ from bycatch.errors import BycatchError
 from bycatch.search.anomaly.plain import plain_json
 from bycatch.search.anomaly.plan import CutPlan, ScorePlan
 from bycatch.search.anomaly.sample import Sample, stored_sample
-from bycatch.search.anomaly.sculpt import direct, leveled, falling_range
+from bycatch.search.anomaly.sculpt import direct, falling_range, leveled
 from bycatch.search.anomaly.train import Trained
 from bycatch.search.anomaly.trainings import Training, training_rows
 from bycatch.search.bumphunt.histogram import Histogram, make_histogram

@@ -202,12 +202,14 @@ def _streamed(
         columns = needed_columns(inputs.name, column_names(sample.path))
         first = 0
         for events in scan(sample.path, columns, where=sample.where, chunk=ROWS):
-            low, high = np.searchsorted(wanted, [first, first + len(events)])
-            part = events.select(wanted[low:high] - first)
+            low, high = (int(i) for i in np.searchsorted(wanted, [first, first + len(events)]))
+            part = events.select(np.asarray(wanted[low:high]) - first)
             first += len(events)
             if not len(part):
                 continue
-            kept = _finite(part) if drop else np.ones(len(part), dtype=bool)
+            kept: NDArray[np.bool_] = np.ones(len(part), dtype=bool)
+            if drop:
+                kept = _finite(part)
             found = represent(inputs.name, part.select(kept), **inputs.options)
             bad = ~np.isfinite(found.values.reshape(len(found), -1)).all(axis=1)
             if bad.any():

@@ -30,6 +30,7 @@ EPS_S = (0.2, 0.3)
 FPR = 1e-5
 """False-positive rate at which the true-positive rate is quoted, where the sample supports it."""
 
+_ROUNDING = 1e-12
 _FEWEST = 10.0
 """Effective background events above the threshold."""
 
@@ -51,7 +52,9 @@ class Spread:
         """Standard deviation over the repetitions; None for one, or where one is not finite."""
         if len(self.values) < 2 or not np.isfinite(self.values).all():
             return None
-        return float(np.std(self.values, ddof=1))
+        found = float(np.std(self.values, ddof=1))
+        # Equal members differ by the rounding of sums, which is no spread.
+        return found if found > _ROUNDING * max(map(abs, self.values)) else 0.0
 
 
 @dataclass(frozen=True)

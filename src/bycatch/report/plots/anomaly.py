@@ -1,0 +1,231 @@
+"""Figures of scores without labels: curves, both directions, contamination, preprocessing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
+
+from bycatch.report.style import INK, MUTED, WIDE, colours, log_label, new_figure, plain, styled
+from bycatch.search.anomaly.judge import Measured
+
+__all__ = ["plot_contamination", "plot_directions", "plot_preprocessing", "plot_score_curves"]
+
+MAX_RELATIVE_ERROR = 0.2
+
+
+def _label(item: Measured) -> str:
+    return "supervised (labels)" if item.supervised else f"{item.method}, {item.score}"
+
+
+def _palette(rows: Sequence[Measured]) -> dict[str, str]:
+    """Give every score a colour; the supervised reference is black."""
+    names = [_label(item) for item in rows if not item.supervised]
+    return {**colours(names), "supervised (labels)": INK}
+
+
+def _line(item: Measured) -> str:
+    return "--" if item.supervised else "-"
+
+
+@styled
+def plot_score_curves(rows: Sequence[Measured], *, width: float = WIDE) -> Figure:
+    """Draw background rejection and SIC against signal efficiency, one line per score.
+
+    Parameters
+    ----------
+    rows : sequence of Measured
+        Of one signal. Points whose background efficiency is not known to 20 % are not drawn.
+    width : float
+        In inches.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Two axes: 1/eps_B (log) and eps_S / sqrt(eps_B).
+    """
+    side = width > 6
+    figure = new_figure(width, 3.6 if side else 6.0)
+    left, right = figure.subplots(1, 2) if side else figure.subplots(2, 1)
+    colour = _palette(rows)
+    for item in rows:
+        eps_b, eps_s = np.array(item.curve.thin()).T
+        known = eps_b * item.curve.n_background > 1 / MAX_RELATIVE_ERROR**2
+        eps_b, eps_s = eps_b[known], eps_s[known]
+        look = {"color": colour[_label(item)], "ls": _line(item), "label": plain(_label(item), 30)}
+        left.plot(eps_s, 1 / eps_b, **look)
+        right.plot(eps_s, eps_s / np.sqrt(eps_b), **look)
+    diagonal = np.linspace(0.01, 1, 200)
+    left.plot(diagonal, 1 / diagonal, color=MUTED, ls=":", lw=1, label="random")
+    right.plot(diagonal, np.sqrt(diagonal), color=MUTED, ls=":", lw=1, label="random")
+    left.set_yscale("log")
+    left.yaxis.set_major_formatter(FuncFormatter(log_label))
+    left.set_ylabel("background rejection 1/ε$_B$")
+    right.set_ylabel(r"SIC  ε$_S$ / √ε$_B$")
+    right.set_ylim(bottom=0)
+    for axes in (left, right):
+        axes.set_xlim(0, 1)
+        axes.set_xlabel("signal efficiency ε$_S$")
+    handles = left.get_legend_handles_labels()
+    figure.legend(*handles, loc="outside upper left", ncols=3 if side else 1)
+    return figure
+
+
+@styled
+def plot_directions(pairs: Sequence[tuple[Measured, Measured]], *, width: float = WIDE) -> Figure:
+    """Draw the AUC of every score in both directions, one row per score and signal.
+
+    Parameters
+    ----------
+    pairs : sequence of (Measured, Measured)
+        Direct and inverse.
+    width : float
+        In inches.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    figure = new_figure(width, 1.1 + 0.3 * len(pairs))
+    axes = figure.subplots()
+    several = len({direct.signal for direct, _ in pairs}) > 1
+    names = []
+    for place, (direct, inverse) in enumerate(pairs):
+        axes.plot([direct.auc, inverse.auc], [place, place], color=MUTED, lw=0.8, zorder=1)
+        for item, marker, filled in ((direct, "o", True), (inverse, "s", False)):
+            error = float(np.hypot(item.auc_error, item.auc_spread.deviation or 0.0))
+            axes.errorbar(
+                item.auc,
+                place,
+                xerr=error,
+                fmt=marker,
+                color=INK if item.supervised else colours(["direct", "inverse"])[item.direction],
+                mfc=None if filled else "white",
+                ms=5.5,
+                lw=1,
+            )
+        short = "supervised" if direct.supervised else f"{direct.method}, {direct.score}"
+        names.append(plain(f"{short} ({direct.signal})" if several else short, 34))
+    axes.axvline(0.5, color=MUTED, ls=":", lw=1)
+    axes.set_yticks(range(len(names)), names)
+    axes.tick_params(axis="y", which="both", length=0)
+    axes.minorticks_off()
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.set_xlim(0, 1)
+    axes.set_xlabel("AUC    ● trained on background    □ trained on the signal (inverse)")
+    return figure
+
+
+@styled
+def plot_contamination(rows: Sequence[Measured], *, width: float = WIDE) -> Figure:
+    """Draw AUC and 1/eps_B at the higher signal efficiency against the contamination.
+
+    Parameters
+    ----------
+    rows : sequence of Measured
+        Direct ones of one signal, at several contaminations; the supervised reference is a line.
+    width : float
+        In inches.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    side = width > 6
+    figure = new_figure(width, 3.4 if side else 5.8)
+    left, right = figure.subplots(1, 2) if side else figure.subplots(2, 1)
+    colour = _palette(rows)
+    places = sorted({item.contamination for item in rows if not item.supervised})
+    for name in dict.fromkeys(_label(item) for item in rows):
+        here = sorted((x for x in rows if _label(x) == name), key=lambda x: x.contamination)
+        look = {"color": colour[name], "label": plain(name, 30)}
+        if here[0].supervised:
+            left.axhline(here[0].auc, ls="--", lw=1, **look)
+            right.axhline(here[0].rejections[-1].value, ls="--", lw=1, **look)
+            continue
+        x = [places.index(item.contamination) for item in here]
+        error = [np.hypot(i.auc_error, i.auc_spread.deviation or 0.0) for i in here]
+        left.errorbar(x, [i.auc for i in here], yerr=error, fmt="o-", lw=1, **look)
+        value = np.array([i.rejections[-1].value for i in here])
+        bounds = np.array([i.rejections[-1].interval for i in here])
+        fine = np.isfinite(value) & np.isfinite(bounds).all(axis=1)
+        limits = np.abs(bounds[fine].T - value[fine])
+        right.errorbar(np.array(x)[fine], value[fine], yerr=limits, fmt="o-", lw=1, **look)
+    left.set_ylabel("AUC")
+    left.axhline(0.5, color=MUTED, ls=":", lw=1)
+    right.set_ylabel(f"1/ε$_B$ at ε$_S$ = {rows[0].rejections[-1].eps_s:g}")
+    right.set_yscale("log")
+    right.yaxis.set_major_formatter(FuncFormatter(log_label))
+    for axes in (left, right):
+        _named_places(axes, [f"{100 * place:g} %" for place in places])
+        axes.set_xlabel("signal in the training")
+    handles = left.get_legend_handles_labels()
+    figure.legend(*handles, loc="outside upper left", ncols=3 if side else 1)
+    return figure
+
+
+def _named_places(axes: Axes, names: Sequence[str]) -> None:
+    axes.set_xticks(range(len(names)), names)
+    axes.tick_params(axis="x", which="minor", length=0)
+    axes.set_xlim(-0.3, len(names) - 0.7)
+
+
+@styled
+def plot_preprocessing(rows: Sequence[Measured], *, width: float = WIDE) -> Figure:
+    """Draw the AUC against the pixels' power and smearing, in both directions.
+
+    Parameters
+    ----------
+    rows : sequence of Measured
+        Of one signal; those with the run's own pixels are among them.
+    width : float
+        In inches.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    side = width > 6
+    figure = new_figure(width, 3.4 if side else 5.8)
+    panels = figure.subplots(1, 2) if side else figure.subplots(2, 1)
+    colour = _palette(rows)
+    own = next(item.pixels for item in rows if not item.variant)
+    labels = {"power": "power of the pixels", "smear": "smearing / pixel"}
+    for axes, (key, text) in zip(panels, labels.items(), strict=True):
+        other = "smear" if key == "power" else "power"
+        chosen = [
+            item
+            for item in rows
+            if item.pixels is not None
+            and own is not None
+            and getattr(item.pixels, other) == getattr(own, other)
+        ]
+        places = sorted({getattr(item.pixels, key) for item in chosen})
+        for name in dict.fromkeys(_label(item) for item in chosen):
+            for direction, line in (("direct", "-"), ("inverse", "--")):
+                here = [i for i in chosen if _label(i) == name and i.direction == direction]
+                here.sort(key=lambda item: float(getattr(item.pixels, key)))
+                if not here:
+                    continue
+                x = [places.index(getattr(item.pixels, key)) for item in here]
+                error = [np.hypot(i.auc_error, i.auc_spread.deviation or 0.0) for i in here]
+                label = plain(f"{name}{'' if direction == 'direct' else ', inverse'}", 36)
+                axes.errorbar(
+                    x,
+                    [i.auc for i in here],
+                    yerr=error,
+                    fmt=f"o{line}",
+                    lw=1,
+                    color=colour[name],
+                    label=label,
+                )
+        axes.axhline(0.5, color=MUTED, ls=":", lw=1)
+        _named_places(axes, [f"{place:g}" for place in places])
+        axes.set_xlabel(text)
+        axes.set_ylabel("AUC")
+    handles = panels[0].get_legend_handles_labels()
+    figure.legend(*handles, loc="outside upper left", ncols=3 if side else 1)
+    return figure
