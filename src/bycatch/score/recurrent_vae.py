@@ -12,7 +12,7 @@ Attention is a way around the bottleneck. Each step of the decoder may look at w
 noted at each candidate, among it the candidate that it is to write, so that it can copy the event
 whatever it is, and the latent numbers need not hold it. The lecture has it, and so it is on by
 default. Then ``free_running`` and ``teacher_forced`` measure how well the event can be copied, and
-are not likelihoods of anything; ``kl`` is the score to look at. Without it ``free_running`` is
+are not likelihoods of anything; only ``kl`` is of the bottleneck. Without it ``free_running`` is
 -log p(x|z) at the mean of z and ``total`` about the bound of -log p(x) that the training minimises
 at beta = 1.
 
