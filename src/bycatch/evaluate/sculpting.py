@@ -335,6 +335,6 @@ def _point(
         found,
         float(usable.mean()),
         float(usable.std(ddof=1)),
-        (1.0 + np.count_nonzero(usable >= found)) / (1.0 + usable.size),
+        float((1.0 + np.count_nonzero(usable >= found)) / (1.0 + usable.size)),
         tuple(passed.tolist()),
     )
