@@ -36,6 +36,7 @@ from bycatch.tasks.random import child_seed, stream
 
 __all__ = ["ContrastiveScore", "Views", "check_names"]
 
+_GROUPS = 6  # of rows of similar length
 _MONITORED = 1024  # rows of the monitors, which look at all pairs
 
 
@@ -194,16 +195,25 @@ class ContrastiveScore(NeuralScore):
     def represented(self, parameters: Mapping[str, Tensor], x: Tensor, mask: Tensor) -> Tensor:
         """Return the representation of sets, of shape (n_members, n_rows, width)."""
         values, emphasis = self.tokens(parameters, x, mask)
-        # The transformer does not care for places: what is there comes first, the rest is cut off.
+        columns = [values] if emphasis is None else [values, emphasis.unsqueeze(3)]
+        objects = torch.cat(columns, dim=3).masked_fill(~mask.unsqueeze(3), 0.0)
+        # The transformer does not care for the order. What is there comes first, and full rows
+        # come before empty ones, so that groups of rows have little padding.
         order = (~mask).to(torch.uint8).argsort(dim=2, stable=True)
-        most = max(1, int(mask.sum(dim=2).max())) if mask.numel() else 1
-        order = order[:, :, :most]
-        mask = mask.gather(2, order)
-        values = values.gather(2, order.unsqueeze(3).expand(-1, -1, -1, values.shape[3]))
-        values = values.masked_fill(~mask.unsqueeze(3), 0.0)
-        if emphasis is not None:
-            emphasis = emphasis.gather(2, order).masked_fill(~mask, 0.0)
-        return class_token(parameters, values, mask, self.heads, emphasis=emphasis)
+        objects, mask = _taken(objects, order, 2), mask.gather(2, order)
+        order = mask.sum(dim=2).argsort(dim=1, descending=True, stable=True)
+        objects, mask = _taken(objects, order, 1), _taken(mask, order, 1)
+        step = max(1, -(-mask.shape[1] // _GROUPS))
+        found = []
+        for some, there in zip(
+            torch.split(objects, step, dim=1), torch.split(mask, step, dim=1), strict=True
+        ):
+            most = max(1, int(there.sum(dim=2).max())) if there.numel() else 1
+            some, there = some[:, :, :most], there[:, :, :most]  # noqa: PLW2901
+            weight = None if emphasis is None else some[..., -1]
+            some = some[..., : values.shape[3]]  # noqa: PLW2901
+            found.append(class_token(parameters, some, there, self.heads, emphasis=weight))
+        return _taken(torch.cat(found, dim=1), order.argsort(dim=1), 1)
 
     def projected(self, parameters: Mapping[str, Tensor], z: Tensor) -> Tensor:
         """Return what the loss compares, of shape (n_members, n_rows, projection)."""
@@ -344,6 +354,12 @@ class _WeightedLearning(Learning):
 
 def _with_weight(batch: Batch) -> Batch:
     return replace(batch, columns={**batch.columns, "weight": batch.weight})
+
+
+def _taken(x: Tensor, order: Tensor, dim: int) -> Tensor:
+    """Return what stands at these places of an axis, whatever axes follow it."""
+    shape = (*order.shape, *x.shape[dim + 1 :])
+    return x.gather(dim, order.reshape(*order.shape, *[1] * (x.ndim - dim - 1)).expand(shape))
 
 
 def check_names(option: str, names: Sequence[str], known: Sequence[str]) -> None:
