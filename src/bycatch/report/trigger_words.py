@@ -124,11 +124,12 @@ def _table(rows: Sequence[SignalRow]) -> list[str]:
 def summary(result: TriggerResult) -> str:
     """Return thresholds and tables as lines for a terminal."""
     total = result.mixture.total("rate")
-    lines = [
+    first = (
         f"Background before the score: {number(total)} events/day at "
         f"{result.plan.luminosity.per_month:g}/fb per month of 30 days, "
         f"{number(result.tail.n_effective)} effective events."
-    ]
+    )
+    lines = [first]
     for point in result.points:
         pure = "" if point.pure_rate is None else f", pure rate {cell(point.pure_rate)}/day"
         lines.append(

@@ -37,6 +37,8 @@ SHAPE_BOUNDS = (-0.5, 2.0)
 
 _SERIES = 1e-4
 _POINTS = 1000
+_BLOCK = 100_000
+_TINY = 1e-9
 _RADIUS = 6.5
 _DEEPEST = 25.0
 _STEP = 1e-5
@@ -47,9 +49,8 @@ _REGULAR = -0.4
 
 def _phi(x: Floats) -> Floats:
     """Return log(1 + x) / x."""
-    small = np.abs(x) < _SERIES
-    safe = np.where(small, 1.0, x)
-    return np.where(small, 1.0 - x / 2.0 + x * x / 3.0, np.log1p(safe) / safe)
+    safe = np.where(x == 0.0, 1.0, x)
+    return np.where(x == 0.0, 1.0, np.log1p(safe) / safe)
 
 
 def _phi_slope(x: Floats) -> Floats:
@@ -141,6 +142,18 @@ def _loss(theta: Floats, excess: Floats, weight: Floats) -> float:
     if x.min() <= -1.0:
         return np.inf
     return float(theta[1] + weight @ (np.log1p(x) + z * _phi(x)))
+
+
+def _losses(theta: Floats, excess: Floats, weight: Floats) -> Floats:
+    """Return `_loss` at several theta, of shape (n_points, 2)."""
+    shape = np.where(
+        np.abs(theta[:, 0]) < _TINY, _TINY, theta[:, 0]
+    )  # z phi(x) = log(1 + x) / shape
+    x = (shape * np.exp(-theta[:, 1]))[:, None] * excess
+    allowed = x.min(axis=1) > -1.0
+    x[~allowed] = 0.0
+    found = theta[:, 1] + (np.log1p(x) @ weight) * (1.0 + 1.0 / shape)
+    return np.where(allowed, found, np.inf)
 
 
 def _slopes(theta: Floats, excess: Floats) -> Floats:
@@ -240,7 +253,7 @@ def _minimum(excess: Floats, weight: Floats) -> Floats:
             method="bounded",
             options={"xatol": 1e-10},
         )
-        theta[1] = line.x
+        theta = np.array([min(SHAPE_BOUNDS, key=lambda end: abs(end - theta[0])), line.x])
     return theta
 
 
@@ -282,7 +295,9 @@ def plausible(
     theta = best + disc @ np.linalg.cholesky(fit.covariance).T
     theta = theta[theta[:, 0] >= SHAPE_BOUNDS[0]]
     w = raw / raw.sum()
-    loss = np.array([_loss(point, excess, w) for point in theta])
+    block = max(1, _BLOCK // len(excess))
+    parts = range(0, len(theta), block)
+    loss = np.concatenate([_losses(theta[i : i + block], excess, w) for i in parts])
     depth = fit.n_effective * (loss - loss.min())
     kept = depth < _DEEPEST
     share = np.exp(-depth[kept])

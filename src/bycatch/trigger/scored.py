@@ -85,7 +85,7 @@ def _as_mask(
             "must be true or false."
         )
         raise DataError(message)
-    return values == 1.0
+    return np.asarray(values == 1.0)
 
 
 def _computed(process: ProcessPlan, plan: ModelPlan, menu: str | None) -> Sample:

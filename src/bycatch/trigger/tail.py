@@ -277,9 +277,12 @@ class ScoreTail:
         chosen = self.choice
         assert chosen is not None  # noqa: S101 - called after the fit
         if self._pareto.at_bound:
+            why, what = ("is too heavy for a power law", "its logarithm")
+            if chosen.shape < 0.0:
+                why, what = ("seems to end at a bound", "its logit")
             return (
-                f"The shape of the tail stopped at its bound {chosen.shape:g}: the score seems to "
-                "end, or its tail is too heavy; transform it (logit, logarithm) before the fit."
+                f"The shape of the tail stopped at its bound {chosen.shape:g}: the score {why}; "
+                f"use {what} as the score."
             )
         for other in self.alternatives:
             # Of efficient estimates from nested samples, the variance of the difference is the

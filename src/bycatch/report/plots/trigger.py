@@ -28,6 +28,8 @@ __all__ = ["plot_rates", "plot_tail"]
 
 Floats = NDArray[np.float64]
 _POINTS = 50
+_WIDE = 20.0
+"""Ratio of thresholds from which on their axis is logarithmic."""
 
 
 @styled
@@ -52,9 +54,11 @@ def plot_tail(result: TriggerResult, *, width: float = WIDE) -> Figure:
     start = _start(result)
     stop = max([point.threshold.value for point in result.points] + ends[:1])
     stop = min(stop, start + 3.0 * (max(p.threshold.value for p in result.points) - start))
-    grid = np.linspace(start, stop, _POINTS)
+    wide = start > 0.0 and stop > _WIDE * start
+    spaced = np.geomspace if wide else np.linspace
+    grid = spaced(start, stop, _POINTS)
     if choice is not None:
-        inside = np.linspace(max(start, choice.threshold), stop, _POINTS)
+        inside = spaced(max(start, choice.threshold), stop, _POINTS)
         middle, low, high = (total * part for part in tail.curve(inside))
         axes.fill_between(inside, low, high, color=BAND, lw=0, label="its interval")
         axes.plot(inside, middle, color=PALETTE[0], label="fitted tail")
@@ -82,10 +86,17 @@ def plot_tail(result: TriggerResult, *, width: float = WIDE) -> Figure:
     axes.yaxis.set_major_formatter(FuncFormatter(log_label))
     axes.set_ylim(0.2 * min(point.budget for point in result.points), None)
     axes.set_xlim(start, stop)
+    if wide:
+        _logarithmic(axes)
     axes.set_xlabel("threshold on the score")
     axes.set_ylabel("background events per day above")
     axes.legend(loc="upper right")
     return figure
+
+
+def _logarithmic(axes: Axes) -> None:
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(FuncFormatter(log_label))
 
 
 def _start(result: TriggerResult) -> float:
@@ -114,8 +125,8 @@ def plot_rates(result: TriggerResult, *, width: float = WIDE) -> Figure:
     panels = np.atleast_1d(figure.subplots(n_rows, 1, sharex=True))
     everything = np.concatenate([s.score for s in result.background])
     low, high = np.quantile(everything, 0.001), max(p.threshold.value for p in result.points)
-    names = [s.name for s in (*result.background, *result.signals)]
-    colour = colours(names)
+    wide = low > 0.0 and high > _WIDE * low
+    colour = colours([s.name for s in result.background])
     for sample in result.background:
         x, fraction = _above(sample)
         rate = fraction * result.rates[sample.name].per_day
@@ -123,6 +134,7 @@ def plot_rates(result: TriggerResult, *, width: float = WIDE) -> Figure:
     panels[0].set_ylabel("events per day above")
     _lines(panels[0], result)
     if result.signals:
+        colour = colours([s.name for s in result.signals])
         for sample in result.signals:
             x, fraction = _above(sample)
             panels[1].step(x, fraction, color=colour[sample.name], label=plain(sample.name))
@@ -131,8 +143,10 @@ def plot_rates(result: TriggerResult, *, width: float = WIDE) -> Figure:
     for axes in panels:
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter(FuncFormatter(log_label))
-        axes.set_xlim(low, 1.1 * high - 0.1 * low)
-        axes.legend(loc="best")
+        axes.set_xlim(low, 1.5 * high if wide else 1.1 * high - 0.1 * low)
+        axes.legend(loc="lower left")
+    if wide:
+        _logarithmic(panels[-1])
     panels[-1].set_xlabel("threshold on the score")
     return figure
 
