@@ -200,33 +200,39 @@ def warnings_of(result: ScoreResult) -> list[Warn]:
 
 
 def _mass_warnings(result: ScoreResult) -> list[Warn]:
-    found = []
+    found = [
+        Warn("No sculpting measured", f"{item.method}: {item.status}")
+        for item in result.sculpted
+        if item.found is None
+    ]
+    carved = []
     for item in result.sculpted:
-        if item.found is None:
-            found.append(Warn("No sculpting measured", f"{item.method}: {item.status}"))
-            continue
-        worst = max(item.found.points, key=lambda p: p.excess if p.excess == p.excess else -1.0)
-        if worst.excess > _SCULPTED and worst.p_value < _CARVED and item.contamination == 0.0:
-            found.append(
-                Warn(
-                    "Sculpting",
-                    f"A cut on {item.method}, {item.score} changes the background's mass: "
-                    f"{number(worst.excess, 2)} bits more than chance where "
-                    f"{percent(worst.efficiency)} pass.",
-                )
+        points = () if item.found is None or item.contamination > 0.0 else item.found.points
+        known = [p for p in points if p.excess > _SCULPTED and p.p_value < _CARVED]
+        if known:
+            worst = max(known, key=lambda point: point.excess)
+            carved.append(
+                f"{item.method}, {item.score} ({number(worst.excess, 2)} bits where "
+                f"{percent(worst.efficiency)} pass)"
             )
-    for hunt in result.hunted:
-        if hunt.signal is None and hunt.result is not None and hunt.cut < 1.0:
-            p = hunt.result["global_p"]
-            if p < _CARVED:
-                found.append(
-                    Warn(
-                        "A bump in background alone",
-                        f"Behind the cut at {percent(hunt.cut)} on {hunt.method} (contamination "
-                        f"{percent(hunt.contamination)}) a hunt finds {_bump(hunt)}: the cut "
-                        "carves it, or the family does not describe the spectrum.",
-                    )
-                )
+    if carved:
+        text = "Cuts change the shape of the background's mass by more than chance does: "
+        found.append(Warn("Sculpting", f"{text}{'; '.join(carved)}."))
+    bumps = [
+        f"{hunt.method} at {percent(hunt.cut)}, {percent(hunt.contamination)} signal in the "
+        f"training: {_bump(hunt)}"
+        for hunt in result.hunted
+        if hunt.signal is None
+        and hunt.result is not None
+        and hunt.cut < 1.0
+        and hunt.result["global_p"] < _CARVED
+    ]
+    if bumps:
+        text = (
+            "Behind some cuts a hunt finds a bump where there is none, which the cut carves or the "
+            "family of functions does not describe: "
+        )
+        found.append(Warn("A bump in background alone", f"{text}{'; '.join(bumps)}."))
     return found
 
 

@@ -6,13 +6,20 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from bycatch.report.style import INK, MUTED, WIDE, colours, log_label, new_figure, plain, styled
 from bycatch.search.anomaly.judge import Measured
 
-__all__ = ["plot_contamination", "plot_directions", "plot_preprocessing", "plot_score_curves"]
+__all__ = [
+    "log_labels",
+    "plot_contamination",
+    "plot_directions",
+    "plot_preprocessing",
+    "plot_score_curves",
+]
 
 MAX_RELATIVE_ERROR = 0.2
 
@@ -25,6 +32,17 @@ def _palette(rows: Sequence[Measured]) -> dict[str, str]:
     """Give every score a colour; the supervised reference is black."""
     names = [_label(item) for item in rows if not item.supervised]
     return {**colours(names), "supervised (labels)": INK}
+
+
+def log_labels(axis: Axis) -> None:
+    """Label decades and, between them, twos and fives."""
+    axis.set_major_formatter(FuncFormatter(log_label))
+    axis.set_minor_formatter(FuncFormatter(_between))
+
+
+def _between(value: float, _position: object = None) -> str:
+    digits = value / 10.0 ** np.floor(np.log10(value)) if value > 0.0 else 0.0
+    return f"{value:g}" if round(float(digits), 6) in {2.0, 5.0} else ""
 
 
 def _line(item: Measured) -> str:
@@ -62,7 +80,7 @@ def plot_score_curves(rows: Sequence[Measured], *, width: float = WIDE) -> Figur
     left.plot(diagonal, 1 / diagonal, color=MUTED, ls=":", lw=1, label="random")
     right.plot(diagonal, np.sqrt(diagonal), color=MUTED, ls=":", lw=1, label="random")
     left.set_yscale("log")
-    left.yaxis.set_major_formatter(FuncFormatter(log_label))
+    log_labels(left.yaxis)
     left.set_ylabel("background rejection 1/ε$_B$")
     right.set_ylabel(r"SIC  ε$_S$ / √ε$_B$")
     right.set_ylim(bottom=0)
@@ -158,7 +176,7 @@ def plot_contamination(rows: Sequence[Measured], *, width: float = WIDE) -> Figu
     left.axhline(0.5, color=MUTED, ls=":", lw=1)
     right.set_ylabel(f"1/ε$_B$ at ε$_S$ = {rows[0].rejections[-1].eps_s:g}")
     right.set_yscale("log")
-    right.yaxis.set_major_formatter(FuncFormatter(log_label))
+    log_labels(right.yaxis)
     for axes in (left, right):
         _named_places(axes, [f"{100 * place:g} %" for place in places])
         axes.set_xlabel("signal in the training")

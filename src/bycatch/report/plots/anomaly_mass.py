@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
 
 from bycatch.report.numbers import SIGMA
+from bycatch.report.plots.anomaly import log_labels
 from bycatch.report.style import (
     INK,
     MUTED,
@@ -18,7 +18,6 @@ from bycatch.report.style import (
     SIGNAL,
     WIDE,
     colours,
-    log_label,
     new_figure,
     plain,
     styled,
@@ -67,7 +66,7 @@ def plot_sculpting(items: Sequence[Sculpted], mass: str, *, width: float = WIDE)
     left.set_xscale("log")
     left.set_yscale("log")
     for axis in (left.xaxis, left.yaxis):
-        axis.set_major_formatter(FuncFormatter(log_label))
+        log_labels(axis)
     left.set_xlabel("background efficiency of the cut")
     left.set_ylabel("Jensen-Shannon divergence / bit")
     _behind(right, items[0], mass)
@@ -132,7 +131,7 @@ def _spectrum(axes: Axes, hunt: Hunted) -> None:
     axes.errorbar(centres, counts, yerr=np.sqrt(counts), fmt="o", ms=2.2, lw=0.7, color=INK)
     axes.set_xlim(edges[0], edges[-1])
     axes.set_ylim(0, 1.4 * float((counts + np.sqrt(counts)).max()))
-    what = hunt.signal or "background alone"
+    what = hunt.signal or "background"
     where = f"{hunt.method}, {100 * hunt.cut:g} %" if hunt.cut < 1 else "no cut"
     axes.set_title(plain(f"{where}: {what}", 34), fontsize=8.5)
     z, p = result["best"]["local_z"], result["global_p"]

@@ -205,13 +205,14 @@ def _streamed(
             low, high = (int(i) for i in np.searchsorted(wanted, [first, first + len(events)]))
             part = events.select(np.asarray(wanted[low:high]) - first)
             first += len(events)
-            if not len(part):
+            if len(part) == 0:
                 continue
             kept: NDArray[np.bool_] = np.ones(len(part), dtype=bool)
             if drop:
                 kept = _finite(part)
             found = represent(inputs.name, part.select(kept), **inputs.options)
-            bad = ~np.isfinite(found.values.reshape(len(found), -1)).all(axis=1)
+            fine = np.isfinite(found.values).all(axis=tuple(range(1, found.values.ndim)))
+            bad = np.atleast_1d(~fine)
             if bad.any():
                 message = (
                     f"{int(bad.sum())} of {len(bad)} events of '{sample.name}' become NaN or "
