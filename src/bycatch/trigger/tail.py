@@ -28,7 +28,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import brentq
 from scipy.special import betainc
 
 from bycatch.errors import DataError, FitError
@@ -36,6 +35,7 @@ from bycatch.evaluate.operating import LEVEL
 from bycatch.evaluate.sizes import kish
 from bycatch.trigger.estimates import Estimate, binomial_interval, weighted_fraction
 from bycatch.trigger.pareto import ParetoFit, fit_pareto, log_survival, plausible, quantile
+from bycatch.trigger.quantiles import rising_root, weighted_quantile
 
 __all__ = ["ENOUGH", "Choice", "ScoreTail", "n_excesses"]
 
@@ -47,6 +47,7 @@ ENOUGH = 30.0
 FEWEST = 25.0
 """Effective events that a tail is fitted to, at least."""
 
+_LOWEST = -690.0
 _UNSTABLE = 3.0
 """Standard errors between two shapes that tell that a tail has not settled."""
 
@@ -339,27 +340,30 @@ class ScoreTail:
 
     def _efficiency_at(self, threshold: float, probability: float) -> float:
         """Return the quantile of the efficiency at a cut; 0 where it is beyond 1e-300."""
-        low, high = -690.0, 0.0
-        if self._probability(np.exp(low), threshold) >= probability:
+        logs = np.log(self._fraction) + log_survival(
+            threshold - self._edge, self._shape, self._scale
+        )
+        if self._probability(np.exp(_LOWEST), threshold) >= probability:
             return 0.0
-        found = brentq(
-            lambda log: self._probability(np.exp(log), threshold) - probability, low, high
+        found = rising_root(
+            lambda log: self._probability(np.exp(log), threshold) - probability,
+            weighted_quantile(np.maximum(logs, _LOWEST), self._share, probability),
+            0.1,
+            (_LOWEST, 0.0),
         )
         return float(np.exp(found))
 
     def _threshold_at(self, efficiency: float, probability: float) -> float:
-        """Return the quantile of the cut that keeps `efficiency`."""
+        """Return the quantile of the cut that keeps `efficiency`; at least the tail's start."""
+        if self._probability(efficiency, self._edge) >= probability:
+            return self._edge
         depth = np.log(min(efficiency / self._fraction, 1.0))
-        ends = quantile(np.array([depth - 1.0]), self._shape, self._scale)
-        high = float(min(ends.max(), 1e300))
-        return self._edge + float(
-            brentq(
-                lambda excess: self._probability(efficiency, self._edge + excess) - probability,
-                0.0,
-                high,
-                xtol=1e-12 * max(self._pareto.scale, 1e-300),
-                maxiter=500,
-            )
+        ends = np.minimum(quantile(depth, self._shape, self._scale), 1e300)
+        return self._edge + rising_root(
+            lambda excess: self._probability(efficiency, self._edge + excess) - probability,
+            weighted_quantile(ends, self._share, probability),
+            0.1 * self._pareto.scale,
+            (0.0, 1e301),
         )
 
 

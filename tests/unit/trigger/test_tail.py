@@ -41,6 +41,14 @@ def test_where_events_are_many_they_are_counted(tail: ScoreTail, score: np.ndarr
     assert back.high - back.low == pytest.approx(2 * np.sqrt(200) / 20_000, rel=0.1)
 
 
+def test_the_interval_of_a_cut_just_inside_of_the_tail_ends_at_its_start() -> None:
+    small = ScoreTail(np.random.default_rng(2).exponential(size=300))
+    assert small.choice is not None
+    found = small.threshold(0.99 * small.choice.n_effective / 300)
+    assert found.extrapolated  # 25 effective events are fewer than 30
+    assert small.choice.threshold == found.low <= found.value < found.high
+
+
 def test_where_events_are_few_the_tail_is_fitted_and_marked(tail: ScoreTail) -> None:
     found = tail.threshold(5e-6)
     assert found.extrapolated
@@ -105,7 +113,7 @@ def test_too_few_events_have_no_tail() -> None:
 
 def test_a_quantised_score_has_no_tail() -> None:
     score = np.where(np.random.default_rng(1).uniform(size=1000) < 0.1, 1.0, 0.0)
-    with pytest.raises(FitError, match="quantised"):
+    with pytest.raises(FitError, match="different excesses"):
         ScoreTail(score).threshold(1e-4)
 
 
