@@ -12,15 +12,18 @@ References
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from bycatch.errors import DataError
 
 __all__ = ["positive_weights"]
 
 _FIRST = 8
+_TREE = 8
+"""Features up to which a tree finds neighbours faster than looking at all rows."""
 
 
 def positive_weights(X: NDArray[np.floating], weight: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -59,23 +62,34 @@ def positive_weights(X: NDArray[np.floating], weight: NDArray[np.float64]) -> ND
         raise DataError(message)
     scale = X.std(axis=0, dtype=np.float64)
     points = X / np.where(scale > 0.0, scale, 1.0)
-    tree = cKDTree(points)
-    first = min(_FIRST, len(result))
-    near = np.asarray(tree.query(points[seeds], k=np.arange(1, first + 1))[1])
+    index = _index(points)
+    near = _nearest(index, points[seeds], min(_FIRST, len(result)))
     # The most negative rows first: they need the largest cells, which then serve others too.
     for place in np.argsort(result[seeds], kind="stable"):
         seed = seeds[place]
         if result[seed] >= 0.0:
             continue
-        cell = _cell(tree, points, int(seed), near[place], result)
+        cell = _cell(index, points, int(seed), near[place], result)
         whole = np.abs(result[cell])
         # Rounding must not leave a sum below zero.
         result[cell] = whole * (max(0.0, float(result[cell].sum())) / whole.sum())
     return result
 
 
+def _index(points: NDArray[np.floating]) -> Any:
+    from sklearn.neighbors import NearestNeighbors  # noqa: PLC0415 - takes half a second
+
+    algorithm = "kd_tree" if points.shape[1] <= _TREE else "brute"
+    return NearestNeighbors(algorithm=algorithm).fit(points)
+
+
+def _nearest(index: Any, points: NDArray[np.floating], count: int) -> NDArray[np.int64]:
+    """Return the nearest rows of each point, of shape (n_points, count)."""
+    return np.asarray(index.kneighbors(points, n_neighbors=count, return_distance=False))
+
+
 def _cell(
-    tree: cKDTree,
+    index: Any,
     points: NDArray[np.floating],
     seed: int,
     near: NDArray[np.int64],
@@ -91,4 +105,4 @@ def _cell(
         if len(near) == len(weight):
             return cell
         count = min(2 * len(near), len(weight))
-        near = np.asarray(tree.query(points[seed], k=np.arange(1, count + 1))[1])
+        near = _nearest(index, points[[seed]], count)[0]
