@@ -32,7 +32,12 @@ _STORED = ("uint8", "float16", "float32", "float64")
 
 
 def as_tensor(array: NDArray[np.generic]) -> Tensor:
-    """Return an array as a tensor on the same memory; nobody may write to it."""
+    """Return an array as a tensor on the same memory; nobody may write to it.
+
+    An array that runs backwards, which a tensor cannot, is copied.
+    """
+    if any(stride < 0 for stride in array.strides):
+        array = array.copy()
     with warnings.catch_warnings():
         # An array that is read-only, a memory map for example, stays so: the trainer only reads.
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")

@@ -82,15 +82,18 @@ class DirichletVae(NeuralScore):
 
     Notes
     -----
-    The scores are ``mixture``, the share of the topic that is rarest in training;
-    ``reconstruction``, the divergence of the inputs' shares from the decoder's; and ``kl``, that of
-    the posterior from the prior. All take the posterior's mean before the softmax. Which topic is
-    anomalous cannot be known without labels: the rarest is where a minority would be.
+    The scores are ``latent``, the squared Mahalanobis distance of the logarithms of a row's shares
+    of topics from those of the training rows, to whichever side; ``mixture``, the share of the
+    topic that is rarest in training, where a minority would be; ``reconstruction``, the divergence
+    of the inputs' shares from the decoder's; and ``kl``, that of the posterior from the prior. All
+    take the posterior's mean before the softmax. Which topic is anomalous cannot be known without
+    labels: ``mixture`` is the better of the first two where it is the rarest, and worse than chance
+    where anomalies lie among the common one.
     """
 
     kind = "dirichlet_vae"
     citation = "dirichlet-vae"
-    score_names = ("mixture", "reconstruction", "kl")
+    score_names = ("latent", "mixture", "reconstruction", "kl")
 
     def __init__(
         self,
@@ -183,7 +186,7 @@ class DirichletVae(NeuralScore):
 
     def _scaling(self, inputs: Inputs, rows: Sequence[MemberRows]) -> dict[str, NDArray[Any]]:
         """Measure how the encoder's inputs are scaled, and give the prior in its normal form."""
-        members = len(rows)
+        members, topics = len(rows), len(self.concentration)
         flat = inputs["x"].reshape(len(inputs["x"]), -1).astype(np.float32)
         shares = _shares(torch.from_numpy(flat)).pow(self.power).numpy()
         found = super()._scaling({"x": shares}, rows)
@@ -195,15 +198,30 @@ class DirichletVae(NeuralScore):
             "scale": np.sqrt(variance),
             "prior.mean": np.tile(prior[0].numpy(), (members, 1, 1)),
             "prior.width": np.tile(prior[1].numpy(), (members, 1, 1)),
-            "rarest": np.zeros((members, 1, len(self.concentration))),
+            "rarest": np.zeros((members, 1, topics)),
+            "typical": np.zeros((members, 1, topics)),
+            "root": np.zeros((members, topics, topics)),
         }
 
     def _fit(self, inputs: Inputs, rows: Sequence[MemberRows]) -> None:
         super()._fit(inputs, rows)
         for member, own in enumerate(rows):
-            mixtures = self._map(self.encoded, {"x": inputs["x"][own.train]}, [member])[0]
-            mean = own.train_weight @ mixtures / own.train_weight.sum()
-            self.parameters_["rarest"][member, 0, int(mean.argmin())] = 1.0
+            used = {"x": inputs["x"][own.train]}
+            weight = own.train_weight / own.train_weight.sum()
+            logs = self._map(self._logarithms, used, [member])[0]
+            shares = np.exp(logs) / np.exp(logs).sum(axis=1, keepdims=True)
+            learned = {name: value[member] for name, value in self.parameters_.items()}
+            learned["rarest"][0, int((weight @ shares).argmin())] = 1.0
+            mean, root = _typical(logs, weight)
+            learned["typical"].copy_(torch.from_numpy(mean))
+            learned["root"].copy_(torch.from_numpy(root))
+
+    def _logarithms(
+        self, parameters: Mapping[str, Tensor], columns: Mapping[str, Tensor]
+    ) -> Tensor:
+        """Return the logarithms of the mixture weights, but for what all have in common."""
+        mean = self.posterior(parameters, columns)[0]
+        return mean - mean.mean(dim=2, keepdim=True)
 
     def topics(self, member: int = 0) -> NDArray[np.float64]:
         """Return what a row of each topic alone looks like, of shape (n_topics, *axes); sums to 1.
@@ -251,6 +269,9 @@ class DirichletVae(NeuralScore):
         self, parameters: Mapping[str, Tensor], columns: Mapping[str, Tensor], name: str
     ) -> Tensor:
         """Return one of `score_names`, of shape (n_members, n_rows)."""
+        if name == "latent":
+            logs = self._logarithms(parameters, columns) - parameters["typical"]
+            return (logs @ parameters["root"]).square().sum(dim=2)
         mean, width = self.posterior(parameters, columns)
         if name == "kl":
             return kl_divergence(mean, width, parameters["prior.mean"], parameters["prior.width"])
@@ -275,3 +296,16 @@ def _shares(flat: Tensor) -> Tensor:
     total = flat.sum(dim=-1, keepdim=True)
     empty = total <= 0.0
     return torch.where(empty, 1.0 / flat.shape[-1], flat / torch.where(empty, 1.0, total))
+
+
+def _typical(
+    logs: NDArray[np.float64], weight: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return mean and inverse root of the covariance, from weights that sum to one."""
+    mean = weight @ logs
+    centred = logs - mean
+    values, vectors = np.linalg.eigh((centred * weight[:, None]).T @ centred)
+    # The direction in which all move together has no variance, and no say.
+    floor = 1e-6 * np.abs(values).max()
+    inverse = np.where(values > floor, 1.0 / np.sqrt(np.maximum(values, floor + 1e-30)), 0.0)
+    return mean[None], vectors * inverse
