@@ -50,7 +50,7 @@ class _Graph(torch.nn.Module):
         preprocessing: torch.nn.Module | None,
     ) -> None:
         super().__init__()
-        self._score = score
+        self.score = score
         self._name = name
         self._threshold = threshold
         self._preprocessing = preprocessing
@@ -69,7 +69,7 @@ class _Graph(torch.nn.Module):
             for key, value in columns.items()
         }
         parameters = {key: getattr(self, place) for key, place in self._names.items()}
-        found = self._score.scores(parameters, self._score.prepared(columns), self._name)
+        found = self.score.scores(parameters, self.score.prepared(columns), self._name)
         score = found.mean(dim=0)
         return (score,) if self._threshold is None else (score, score >= self._threshold)
 
@@ -123,7 +123,8 @@ def export_onnx(
         raise ConfigError(message)
     shape = score._fitted_shape()  # noqa: SLF001 - says whether it is trained
     chosen = check_members(members, score.members)
-    graph = _Graph(score, score._named(name), chosen, threshold, preprocessing).eval()  # noqa: SLF001
+    name = score._named(name)  # noqa: SLF001
+    graph = _Graph(score, name, chosen, threshold, preprocessing).eval()
     x = torch.ones((_TRACED_ROWS, *shape))
     inputs: tuple[Tensor, ...] = (x,)
     if score.masked:
@@ -132,7 +133,7 @@ def export_onnx(
     model = program.model_proto
     notes = {
         "kind": score.kind,
-        "score": graph._name,  # noqa: SLF001
+        "score": name,
         "members": len(chosen),
         "threshold": threshold,
         "shape": list(shape),
@@ -147,16 +148,25 @@ def export_onnx(
 def _traced(graph: _Graph, inputs: tuple[Tensor, ...], outputs: Sequence[str]) -> Any:
     rows = torch.export.Dim("rows")
     names = ("x", "mask")[: len(inputs)]
-    with _quiet(), torch.no_grad():
-        return torch.onnx.export(
-            graph,
-            inputs,
-            input_names=list(names),
-            output_names=list(outputs),
-            dynamic_shapes=tuple({0: rows} for _ in inputs),
-            dynamo=True,
-            verbose=False,
+    try:
+        with _quiet(), torch.no_grad():
+            return torch.onnx.export(
+                graph,
+                inputs,
+                input_names=list(names),
+                output_names=list(outputs),
+                dynamic_shapes=tuple({0: rows} for _ in inputs),
+                dynamo=True,
+                verbose=False,
+            )
+    except torch.onnx.OnnxExporterError as error:
+        kind = graph.score.kind
+        message = (
+            f"The network of the score '{kind}' has a step that depends on the events and cannot "
+            f"become a graph ({type(error).__name__}); compress it into a student "
+            "(bycatch.trigger.student) and export that."
         )
+        raise ConfigError(message) from error
 
 
 @contextlib.contextmanager
