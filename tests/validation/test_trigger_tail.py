@@ -9,7 +9,7 @@ from scipy import stats
 from bycatch.trigger.pareto import fit_pareto
 from bycatch.trigger.tail import ScoreTail
 
-SEEDS = 150
+SEEDS = 120
 N = 2_000
 BEYOND = 1.0 / (20 * N)
 """A fraction that 2,000 events see once in twenty samples."""

@@ -191,13 +191,7 @@ def build_trigger(
     """Check and resolve a configuration that is already a mapping; see `load_trigger`."""
     config = validated(TriggerConfig, content, source)
     base = base.resolve()
-    if config.of == "pure_rate" and config.menu is None:
-        message = f"{source}: 'of' is pure_rate, which needs 'menu': the existing menu's decision."
-        raise ConfigError(message)
-    both = sorted(set(config.background) & set(config.signals))
-    if both:
-        message = f"{source}: {both[0]!r} stands under 'background' and under 'signals'."
-        raise ConfigError(message)
+    _check_values(config, source)
     score = _score(config.score, base, source)
     background = _processes(config, config.background, score, base, signal=False)
     signals = _processes(config, config.signals, score, base, signal=True)
@@ -231,6 +225,17 @@ def build_trigger(
     )
     folder = Path(output) if output is not None else base / (config.output or f"runs/{name}")
     return LoadedTrigger(plan, _resolved(config, base), folder)
+
+
+def _check_values(config: TriggerConfig, source: str) -> None:
+    """Check keys against each other."""
+    if config.of == "pure_rate" and config.menu is None:
+        message = f"{source}: 'of' is pure_rate, which needs 'menu': the existing menu's decision."
+        raise ConfigError(message)
+    both = sorted(set(config.background) & set(config.signals))
+    if both:
+        message = f"{source}: {both[0]!r} stands under 'background' and under 'signals'."
+        raise ConfigError(message)
 
 
 def _luminosity(value: float | LuminosityConfig) -> Luminosity:

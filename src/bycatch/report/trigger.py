@@ -42,21 +42,8 @@ def write_trigger(
         words=trigger_words,
         answer=trigger_words.answer(result),
         warnings=trigger_words.warnings_of(result),
-        tail=html.publish(
-            lambda width: plot_tail(result, width=width),
-            folder,
-            "trigger_tail",
-            "Rate of the background above a threshold, counted and fitted",
-            f"Points: counted, with {level} intervals. Line and band: generalised Pareto fit of"
-            " the excesses over the dotted threshold. Dashed: the budgets.",
-        ),
-        rates=html.publish(
-            lambda width: plot_rates(result, width=width),
-            folder,
-            "trigger_rates",
-            "Rate of each process and efficiency of each signal against the threshold",
-            "Dashed: thresholds; bands: their intervals from statistics and normalisation.",
-        ),
+        tail=_tail(result, folder, level),
+        rates=_rates(result, folder),
         level=level,
         total=result.mixture.total("rate"),
         command=command,
@@ -66,3 +53,24 @@ def write_trigger(
     path = folder / "report.html"
     atomic_write(path, page.encode())
     return path
+
+
+def _tail(result: TriggerResult, folder: Path, level: str) -> html.Embedded:
+    return html.publish(
+        lambda width: plot_tail(result, width=width),
+        folder,
+        "trigger_tail",
+        "Rate of the background above a threshold, counted and fitted",
+        f"Points: counted, with {level} intervals, down to the weight of one event. Line and band:"
+        " generalised Pareto fit of the excesses over the left end. Dashed: the budgets.",
+    )
+
+
+def _rates(result: TriggerResult, folder: Path) -> html.Embedded:
+    return html.publish(
+        lambda width: plot_rates(result, width=width),
+        folder,
+        "trigger_rates",
+        "Rate of each process and efficiency of each signal against the threshold",
+        "Dashed: thresholds; bands: their intervals from statistics and normalisation.",
+    )

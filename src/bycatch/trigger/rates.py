@@ -209,25 +209,13 @@ def process_rates(
         Where a process lacks numbers, or fractions do not sum to 1.
     """
     expected = {name: found.expected(luminosity) for name, found in processes.items()}
-    fractions = {name: found.fraction for name, found in processes.items()}
-    given = [name for name, fraction in fractions.items() if fraction is not None]
-    if given and len(given) < len(fractions):
-        missing = next(name for name, fraction in fractions.items() if fraction is None)
-        message = (
-            f"The background {given[0]!r} has a 'fraction' but {missing!r} has none; give it to "
-            "all processes or to none."
-        )
-        raise ConfigError(message)
-    if not given or events_per_month is None:
-        _require_known(processes, expected, fractions=bool(given))
+    fractions = _fractions(processes)
+    if not fractions or events_per_month is None:
+        _require_known(processes, expected, fractions=bool(fractions))
     month = {name: value or 0.0 for name, value in expected.items()}
-    if given:
-        total = math.fsum(fraction or 0.0 for fraction in fractions.values())
-        if abs(total - 1.0) > _FRACTIONS_TOLERANCE:
-            message = f"The fractions of the background sum to {total:.4g}, but must sum to 1."
-            raise ConfigError(message)
+    if fractions:
         everything = events_per_month or math.fsum(month.values())
-        month = {name: everything * (part or 0.0) / total for name, part in fractions.items()}
+        month = {name: everything * part for name, part in fractions.items()}
     elif events_per_month is not None:
         scale = events_per_month / math.fsum(month.values())
         month = {name: value * scale for name, value in month.items()}
@@ -236,11 +224,30 @@ def process_rates(
         name: Rate(
             name,
             month[name] / DAYS_PER_MONTH,
-            0.0 if given and found.cross_section is None else found.uncertainty,
+            0.0 if fractions and found.cross_section is None else found.uncertainty,
             found,
         )
         for name, found in processes.items()
     }
+
+
+def _fractions(processes: Mapping[str, Normalisation]) -> dict[str, float]:
+    """Return the fractions of all processes, scaled to sum to 1; empty where none has one."""
+    given = {n: found.fraction for n, found in processes.items() if found.fraction is not None}
+    if not given:
+        return {}
+    if len(given) < len(processes):
+        missing = next(name for name in processes if name not in given)
+        message = (
+            f"The background {next(iter(given))!r} has a 'fraction' but {missing!r} has none; "
+            "give it to all processes or to none."
+        )
+        raise ConfigError(message)
+    total = math.fsum(given.values())
+    if abs(total - 1.0) > _FRACTIONS_TOLERANCE:
+        message = f"The fractions of the background sum to {total:.4g}, but must sum to 1."
+        raise ConfigError(message)
+    return {name: part / total for name, part in given.items()}
 
 
 def _require_known(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bycatch import __version__
+from bycatch.tasks import Progress, RunFolder, SilentProgress
 from bycatch.trigger.mixture import Mixture, Sample
 from bycatch.trigger.plan import ProcessPlan, TriggerPlan
 from bycatch.trigger.rates import Rate
@@ -93,8 +94,8 @@ class TriggerResult:
 def run_trigger(
     plan: TriggerPlan,
     resolved: Mapping[str, Any],
-    folder: Any,
-    progress: Any = None,
+    folder: RunFolder,
+    progress: Progress | None = None,
 ) -> TriggerResult:
     """Turn a score into a trigger, or continue where that was stopped.
 
@@ -102,10 +103,10 @@ def run_trigger(
     ----------
     plan : TriggerPlan
     resolved : mapping
-        The resolved configuration, which the result repeats.
-    folder : bycatch.tasks.RunFolder
+        Which the result repeats.
+    folder : RunFolder
         Holds the scores of each process; gets ``result.json``.
-    progress : bycatch.tasks.Progress, optional
+    progress : Progress, optional
 
     Returns
     -------
@@ -116,8 +117,6 @@ def run_trigger(
     BycatchError
         For anything that the user can mend; the message says how.
     """
-    from bycatch.tasks import SilentProgress  # noqa: PLC0415
-
     progress = progress or SilentProgress()
     progress.stage("Scoring events", len(plan.background) + len(plan.signals))
     background = tuple(_sample(p, "background", plan, folder, progress) for p in plan.background)
@@ -128,7 +127,27 @@ def run_trigger(
     for budget in plan.budgets:
         points.append(working_point(mixture, budget, plan.of))
         progress.advance()
-    rows = [
+    result = TriggerResult(
+        __version__,
+        resolved,
+        plan,
+        background,
+        signals,
+        plan.rates,
+        mixture,
+        mixture.tail(plan.of),
+        tuple(points),
+        _rows(plan, signals, points),
+    )
+    folder.write_text("result.json", json.dumps(result.to_json(), indent=1, allow_nan=False) + "\n")
+    return result
+
+
+def _rows(
+    plan: TriggerPlan, signals: Sequence[Sample], points: Sequence[WorkingPoint]
+) -> tuple[SignalRow, ...]:
+    """Return the tables: one row per budget and signal."""
+    return tuple(
         signal_row(
             sample,
             process.normalisation,
@@ -140,26 +159,11 @@ def run_trigger(
         )
         for point in points
         for sample, process in zip(signals, plan.signals, strict=True)
-    ]
-    result = TriggerResult(
-        __version__,
-        resolved,
-        plan,
-        background,
-        signals,
-        plan.rates,
-        mixture,
-        mixture.tail(plan.of),
-        tuple(points),
-        tuple(rows),
     )
-    text = json.dumps(result.to_json(), indent=1, allow_nan=False)
-    folder.write_text("result.json", text + "\n")
-    return result
 
 
 def _sample(
-    process: ProcessPlan, kind: str, plan: TriggerPlan, folder: Any, progress: Any
+    process: ProcessPlan, kind: str, plan: TriggerPlan, folder: RunFolder, progress: Progress
 ) -> Sample:
     """Return a process's scores, from the run folder where they are there already."""
     step = folder.step(f"scores/{kind}-{process.name}")

@@ -168,17 +168,7 @@ def signal_row(
     assert selected is not None  # noqa: S101 - the configuration was checked
     pure = point.of == "pure_rate"
     score = _cut(signal, point, level, pure=pure)
-    factor = normalisation.uncertainty
-    absolute = score.map(lambda value: value * selected)
-    absolute = absolute.widened(absolute.value * (1.0 - factor), absolute.value * (1.0 + factor))
-    absolute = Estimate(
-        absolute.value,
-        max(absolute.low, 0.0),
-        absolute.high,
-        absolute.n_effective,
-        absolute.extrapolated,
-    )
-    background = point.budget * DAYS_PER_MONTH
+    absolute = _absolute(score, selected, normalisation.uncertainty)
 
     def needed(number: float) -> Estimate:
         return absolute.map(lambda value: cross_section_for_events(number, value, luminosity))
@@ -195,10 +185,19 @@ def signal_row(
         score,
         absolute,
         tuple((number, needed(number)) for number in events),
-        (s_over_b, needed(s_over_b * background)),
+        (s_over_b, needed(s_over_b * point.budget * DAYS_PER_MONTH)),
         menu,
         added,
         gain,
+    )
+
+
+def _absolute(score: Estimate, selected: float, uncertainty: float) -> Estimate:
+    """Return acceptance x trigger x score, with the errors of both."""
+    found = score.times(selected)
+    found = found.widened(found.value * (1.0 - uncertainty), found.value * (1.0 + uncertainty))
+    return Estimate(
+        found.value, max(found.low, 0.0), found.high, found.n_effective, found.extrapolated
     )
 
 

@@ -106,6 +106,8 @@ class ScoreTail:
         Kish's effective number of events.
     choice : Choice or None
         The fit; None where there are too few events for one.
+    fraction : float
+        Of all events, that the fitted tail holds; 0 without a fit.
     alternatives : tuple of Choice
         The same with half and twice as many events in the tail.
     status : str
@@ -136,6 +138,7 @@ class ScoreTail:
         self.n_effective = kish(self._weight)
         self.status = "ok"
         self.choice: Choice | None = None
+        self.fraction = 0.0
         self.alternatives: tuple[Choice, ...] = ()
         self._fit(start)
 
@@ -203,7 +206,7 @@ class ScoreTail:
         last = self._last_below(efficiency)
         n_above = self._effective(last) if last >= 0 else 0.0
         choice = self.choice
-        if n_above >= ENOUGH or (choice is not None and efficiency >= self._fraction):
+        if n_above >= ENOUGH or (choice is not None and efficiency >= self.fraction):
             squares = float(self._squares[last])
             variance = efficiency**2 * squares / max(float(self._above[last]) ** 2, 1e-300)
             low, high = binomial_interval(efficiency, variance * (1.0 - efficiency), self.level)
@@ -227,7 +230,7 @@ class ScoreTail:
         return {
             "n_effective": self.n_effective,
             "fit": None if chosen is None else vars(chosen),
-            "fraction": None if chosen is None else self._fraction,
+            "fraction": None if chosen is None else self.fraction,
             "alternatives": [vars(other) for other in self.alternatives],
             "status": self.status,
         }
@@ -260,7 +263,7 @@ class ScoreTail:
             self.status = str(error)
             return
         excess, weight = self._excesses(self._edge)
-        self._fraction = self.count(np.nextafter(self._edge, np.inf))[0]
+        self.fraction = self.count(np.nextafter(self._edge, np.inf))[0]
         self._shape, self._scale, self._share = plausible(self._pareto, excess, weight)
         n = self.choice.n_effective
         others = []
@@ -331,7 +334,7 @@ class ScoreTail:
     def _probability(self, efficiency: float, threshold: float) -> float:
         """Return how probable it is that the efficiency at a cut is at most `efficiency`."""
         n = self._pareto.n_effective
-        total = n / self._fraction
+        total = n / self.fraction
         beyond = log_survival(threshold - self._edge, self._shape, self._scale)
         with np.errstate(over="ignore"):
             needed = np.minimum(efficiency * np.exp(np.minimum(-beyond, 700.0)), 1.0)
@@ -340,7 +343,7 @@ class ScoreTail:
 
     def _efficiency_at(self, threshold: float, probability: float) -> float:
         """Return the quantile of the efficiency at a cut; 0 where it is beyond 1e-300."""
-        logs = np.log(self._fraction) + log_survival(
+        logs = np.log(self.fraction) + log_survival(
             threshold - self._edge, self._shape, self._scale
         )
         if self._probability(np.exp(_LOWEST), threshold) >= probability:
@@ -357,7 +360,7 @@ class ScoreTail:
         """Return the quantile of the cut that keeps `efficiency`; at least the tail's start."""
         if self._probability(efficiency, self._edge) >= probability:
             return self._edge
-        depth = np.log(min(efficiency / self._fraction, 1.0))
+        depth = np.log(min(efficiency / self.fraction, 1.0))
         ends = np.minimum(quantile(depth, self._shape, self._scale), 1e300)
         return self._edge + rising_root(
             lambda excess: self._probability(efficiency, self._edge + excess) - probability,

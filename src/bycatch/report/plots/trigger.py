@@ -63,20 +63,7 @@ def plot_tail(result: TriggerResult, *, width: float = WIDE) -> Figure:
         axes.fill_between(inside, low, high, color=BAND, lw=0, label="its interval")
         axes.plot(inside, middle, color=PALETTE[0], label="fitted tail")
         axes.axvline(choice.threshold, color=MUTED, ls=":", lw=1)
-    counts = [tail.counted(value) for value in grid]
-    shown = [i for i, found in enumerate(counts) if found.value > 0]
-    value = np.array([counts[i].value for i in shown]) * total
-    error = np.array([[counts[i].low, counts[i].high] for i in shown]).T * total
-    axes.errorbar(
-        grid[shown],
-        value,
-        yerr=np.abs(error - value),
-        fmt="o",
-        ms=3,
-        lw=0.8,
-        color=INK,
-        label="counted",
-    )
+    _counted(axes, result, grid)
     for point in result.points:
         axes.axhline(point.budget, color=PALETTE[1], lw=0.8, ls="--")
         axes.text(
@@ -92,6 +79,29 @@ def plot_tail(result: TriggerResult, *, width: float = WIDE) -> Figure:
     axes.set_ylabel("background events per day above")
     axes.legend(loc="upper right")
     return figure
+
+
+def _counted(axes: Axes, result: TriggerResult, grid: Floats) -> None:
+    """Draw what is counted, as long as it is not less than one event of mean weight.
+
+    Below, only events of small weight are left, and say nothing about those of large weight.
+    """
+    tail, total = result.tail, result.mixture.total(result.plan.of)
+    found = [(x, tail.counted(x)) for x in grid]
+    least = 0.0 if tail.choice is None else tail.fraction / tail.choice.n_effective
+    shown = [(x, count) for x, count in found if count.value > 0 and count.value >= 0.999 * least]
+    value = total * np.array([count.value for _, count in shown])
+    ends = total * np.array([[count.low, count.high] for _, count in shown]).reshape(-1, 2).T
+    axes.errorbar(
+        [x for x, _ in shown],
+        value,
+        yerr=np.abs(ends - value),
+        fmt="o",
+        ms=3,
+        lw=0.8,
+        color=INK,
+        label="counted",
+    )
 
 
 def _logarithmic(axes: Axes) -> None:
