@@ -166,8 +166,7 @@ def signal_row(
     """
     selected = normalisation.selected
     assert selected is not None  # noqa: S101 - the configuration was checked
-    pure = point.of == "pure_rate"
-    score = _cut(signal, point, level, pure=pure)
+    score = _cut(signal, point, level, pure=point.of == "pure_rate")
     absolute = _absolute(score, selected, normalisation.uncertainty)
 
     def needed(number: float) -> Estimate:
