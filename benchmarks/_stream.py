@@ -1,0 +1,93 @@
+"""The lepton stream: its four processes at their fractions, and the four benchmarks.
+
+Files come from ``bycatch simulate NAME_particles``; QCD rows are weighted. An event's weight is its
+process's fraction divided by the process's sum of weights, times the number of all rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bycatch.events import read
+from bycatch.represent import represent
+from bycatch.represent.base import Representation
+from bycatch.tasks.random import stream
+
+__all__ = ["FRACTIONS", "SIGNALS", "Stream", "load"]
+
+SIM = Path(__file__).resolve().parents[1] / "runs" / "sim"
+FRACTIONS = {"w": 0.592, "qcd": 0.338, "z": 0.067, "tt": 0.003}
+"""Of the events that pass the trigger, arXiv:1811.10276, table 1."""
+SIGNALS = ("a_4l", "lq_btau", "h0_tautau", "hplus_taunu")
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Events of the stream in one representation.
+
+    Attributes
+    ----------
+    jets : Representation
+    weight : ndarray of shape (n_events,)
+        Mean 1 for the background.
+    process : ndarray of str of shape (n_events,)
+    half : ndarray of bool of shape (n_events,)
+        True for the half that trains.
+    """
+
+    values: np.ndarray
+    mask: np.ndarray | None
+    weight: np.ndarray
+    process: np.ndarray
+    half: np.ndarray
+
+    def rows(self, chosen: np.ndarray) -> Stream:
+        """Return some rows."""
+        mask = None if self.mask is None else self.mask[chosen]
+        return Stream(
+            self.values[chosen],
+            mask,
+            self.weight[chosen],
+            self.process[chosen],
+            self.half[chosen],
+        )
+
+    def of(self, name: str) -> Stream:
+        """Return the rows of one process."""
+        return self.rows(self.process == name)
+
+    @property
+    def background(self) -> Stream:
+        """The rows of the standard model."""
+        return self.rows(~np.isin(self.process, SIGNALS))
+
+
+def load(representation: Mapping[str, Any], folder: Path = SIM) -> Stream:
+    """Read all files that are there, in a representation."""
+    options = dict(representation)
+    name = options.pop("name")
+    parts: list[Representation] = []
+    weights, process = [], []
+    for kind in (*FRACTIONS, *SIGNALS):
+        pattern = f"{kind}_lepton_particles_*.parquet" if kind in FRACTIONS else None
+        files = sorted(folder.glob(pattern or f"{kind}_particles_*.parquet"))
+        files = [path for path in files if path.is_file()]
+        events = read([str(path) for path in files], weight="weight")
+        parts.append(represent(name, events, **options))
+        weight = np.asarray(events.weight, dtype=np.float64)
+        weights.append(weight * (FRACTIONS.get(kind, 1.0) / weight.sum()))
+        process.append(np.repeat(kind, len(weight)))
+    mask = None if parts[0].mask is None else np.concatenate([p.mask for p in parts])
+    weight, names = np.concatenate(weights), np.concatenate(process)
+    background = ~np.isin(names, SIGNALS)
+    weight[background] *= background.sum()
+    for kind in SIGNALS:
+        weight[names == kind] = 1.0
+    half = stream(11, "half").random(len(names)) < 0.5
+    values = np.concatenate([p.values for p in parts])
+    return Stream(values, mask, weight, names, half)
