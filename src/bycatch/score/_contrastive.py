@@ -21,7 +21,7 @@ from bycatch.learn.callbacks import EarlyStopping
 from bycatch.learn.contrastive import alignment, uniformity
 from bycatch.learn.members import MemberRows, check_choice, check_option
 from bycatch.learn.nets.mlp import draw_weights, forward
-from bycatch.learn.nets.transformer import Sizes, class_token, draw_transformer
+from bycatch.learn.nets.transformer import Sizes, draw_transformer, summed
 from bycatch.learn.trainer import Batch, Model, TrainingOptions, train
 from bycatch.score._representation_heads import (
     HEADS,
@@ -183,7 +183,8 @@ class ContrastiveScore(NeuralScore):
         dtype = getattr(torch, self.dtype)
         sizes = Sizes(self._n_tokens(shape), self.width, self.heads, self.blocks, self.hidden, 0)
         weights = draw_transformer(sizes, rngs, dtype)
-        weights = {k: v for k, v in weights.items() if not k.startswith("logit.")}
+        # The sum over objects takes the place of the class attention.
+        weights = {k: v for k, v in weights.items() if not k.startswith(("class", "logit"))}
         projection = draw_weights((self.width, self.width, self.projection), rngs, dtype)
         head = draw_head(self.head, self.width, self.head_hidden, self.head_latent, rngs, dtype)
         return {
@@ -212,7 +213,7 @@ class ContrastiveScore(NeuralScore):
             some, there = some[:, :, :most], there[:, :, :most]  # noqa: PLW2901
             weight = None if emphasis is None else some[..., -1]
             some = some[..., : values.shape[3]]  # noqa: PLW2901
-            found.append(class_token(parameters, some, there, self.heads, emphasis=weight))
+            found.append(summed(parameters, some, there, self.heads, weight))
         return _taken(torch.cat(found, dim=1), order.argsort(dim=1), 1)
 
     def projected(self, parameters: Mapping[str, Tensor], z: Tensor) -> Tensor:

@@ -49,9 +49,10 @@ class AnomalyClr(ContrastiveScore):
 
     Rows are events of objects with pT (GeV), eta and phi, in the places of
     `bycatch.represent.objects`; an object without pT is not there, whatever the mask says. The
-    transformer reads log pT, eta, the sine and cosine of phi, and which kind an object is. An event
-    is compared with a physical change of itself, and with a physical change of one of its anomalous
-    changes, so that the detector's resolution does not tell the two apart.
+    transformer reads pT and its logarithm, eta, the sine and cosine of phi, and which kind an
+    object is; its outputs are summed over objects, so that their number and total pT are easy to
+    see. An event is compared with a physical change of itself, and with a physical change of one of
+    its anomalous changes, so that the detector's resolution does not tell the two apart.
 
     Parameters
     ----------
@@ -184,14 +185,14 @@ class AnomalyClr(ContrastiveScore):
                 " 'places'."
             )
             raise DataError(message)
-        return 4 + len(self.places)
+        return 5 + len(self.places)
 
     def _scaling(self, inputs: Inputs, rows: Sequence[MemberRows]) -> dict[str, NDArray[Any]]:
         x, mask = inputs["x"], inputs["mask"]
         there = mask & (np.where(mask, x[..., 0], 0.0) > 0.0)
         pt = np.where(there, x[..., 0], 1.0).astype(np.float64)
         eta = np.where(there, x[..., 1], 0.0)
-        values = np.stack([np.log(np.maximum(pt, _LEAST)), eta], axis=-1)
+        values = np.stack([np.log(np.maximum(pt, _LEAST)), pt, eta], axis=-1)
         found = constituent_scaling(values, there, rows)
         return {name: found[name][:, None] for name in ("shift", "scale")}
 
@@ -214,9 +215,9 @@ class AnomalyClr(ContrastiveScore):
     def tokens(
         self, parameters: Mapping[str, Tensor], x: Tensor, mask: Tensor
     ) -> tuple[Tensor, Tensor | None]:
-        """Return log pT, eta, sine and cosine of phi, and the kind of each object."""
-        pt = torch.where(mask, x[..., 0], 1.0).clamp_min(_LEAST)
-        numbers = torch.stack([pt.log(), x[..., 1]], dim=-1)
+        """Return log pT, pT, eta, sine and cosine of phi, and the kind of each object."""
+        pt = torch.where(mask, x[..., 0], 1.0)
+        numbers = torch.stack([pt.clamp_min(_LEAST).log(), pt, x[..., 1]], dim=-1)
         numbers = (numbers - parameters["shift"]) / parameters["scale"]
         kind = self.layout.one_hot(x).expand(*x.shape[:3], -1)
         phi = x[..., 2:]

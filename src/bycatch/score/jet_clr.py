@@ -39,8 +39,8 @@ class JetClr(ContrastiveScore):
 
     Of each constituent three columns count: the logarithm of its pT in GeV and two angles from the
     jet's axis, as in `bycatch.represent.constituents`. Constituents count with their fraction of
-    the jet's pT (see `bycatch.learn.nets.transformer.class_token`), so that a soft one more or
-    less changes nothing.
+    the jet's pT (see `bycatch.learn.nets.transformer.summed`), so that a soft one more or less
+    changes nothing.
 
     Parameters
     ----------

@@ -17,7 +17,7 @@ from torch.nn.functional import gelu, layer_norm, scaled_dot_product_attention
 from bycatch.learn.nets.mlp import draw_weights
 from bycatch.learn.nets.packing import pack
 
-__all__ = ["Sizes", "class_token", "draw_transformer", "interactions", "transformer"]
+__all__ = ["Sizes", "draw_transformer", "interactions", "summed", "transformer"]
 
 _N_INTERACTIONS = 4
 _CLOSEST = 1e-3  # distance below which two constituents count as one, about a cell of a tracker
@@ -136,11 +136,45 @@ def transformer(
     -------
     Tensor of shape (n_members, n_rows)
     """
-    token = class_token(weights, x, mask, heads, pairs)
-    return _linear(weights, "logit", _norm(token))[..., 0]
+    h = _attended(weights, x, mask, heads, pairs)
+    return _linear(weights, "logit", _norm(_class_attention(weights, h, mask, heads)))[..., 0]
 
 
-def class_token(
+def summed(
+    weights: Mapping[str, Tensor],
+    x: Tensor,
+    mask: Tensor,
+    heads: int,
+    emphasis: Tensor | None = None,
+) -> Tensor:
+    """Apply blocks of self-attention and sum over constituents: a representation of each row.
+
+    Parameters
+    ----------
+    weights, x, mask, heads
+        As in `transformer`; those of the class attention and the logit are not used.
+    emphasis : Tensor of shape (n_members, n_rows, n_constituents), optional
+        Logarithm of how much each constituent counts in the sum, where all count alike without it.
+        Half of it is added to the logits of the attention, so that a constituent that counts
+        nothing is as good as not there: with log pT the sum is infrared safe.
+
+    Returns
+    -------
+    Tensor of shape (n_members, n_rows, width)
+        Zero for rows without constituents.
+
+    References
+    ----------
+    .. [1] Dillon et al., "Symmetries, safety, and self-supervision", arXiv:2108.04253, section 2.3
+       (the continuous mask).
+    """
+    h = _attended(weights, x, mask, heads, None, emphasis)
+    if emphasis is not None:
+        h = h * torch.exp(emphasis).unsqueeze(3)
+    return h.masked_fill(~mask.unsqueeze(3), 0.0).sum(dim=2)
+
+
+def _attended(
     weights: Mapping[str, Tensor],
     x: Tensor,
     mask: Tensor,
@@ -148,26 +182,7 @@ def class_token(
     pairs: Tensor | None = None,
     emphasis: Tensor | None = None,
 ) -> Tensor:
-    """Return what the class token has seen: a representation of each row.
-
-    Parameters
-    ----------
-    weights, x, mask, heads, pairs
-        As in `transformer`.
-    emphasis : Tensor of shape (n_members, n_rows, n_constituents), optional
-        Logarithm of how much each constituent counts. All of it is added to the logits of the class
-        attention, and half of it to those between constituents, so that one that counts nothing is
-        as good as not there. With log pT the representation is infrared safe.
-
-    Returns
-    -------
-    Tensor of shape (n_members, n_rows, width)
-
-    References
-    ----------
-    .. [1] Dillon et al., "Symmetries, safety, and self-supervision", arXiv:2108.04253, section 2.3
-       (the continuous mask).
-    """
+    """Return the constituents after all blocks, (n_members, n_rows, n_constituents, width)."""
     members, rows, constituents, _ = x.shape
     h = gelu(_linear(weights, "embed0", x.flatten(1, 2)))
     h = _linear(weights, "embed1", h)
@@ -186,13 +201,10 @@ def class_token(
         seen = scaled_dot_product_attention(q, k, v, attn_mask=bias)
         h = h + _linear(weights, f"{name}.out", seen.transpose(1, 2).reshape(h.shape))
         h = h + _between(weights, name, h)
-    h = h.reshape(members, rows, constituents, h.shape[2])
-    return _class_attention(weights, h, mask, heads, emphasis)
+    return h.reshape(members, rows, constituents, h.shape[2])
 
 
-def _class_attention(
-    weights: Mapping[str, Tensor], h: Tensor, mask: Tensor, heads: int, emphasis: Tensor | None
-) -> Tensor:
+def _class_attention(weights: Mapping[str, Tensor], h: Tensor, mask: Tensor, heads: int) -> Tensor:
     """Let one token look at all constituents, and at itself, so that an empty jet has a value."""
     members, rows, constituents, width = h.shape
     token = weights["class"].expand(members, rows, width)
@@ -203,8 +215,6 @@ def _class_attention(
     q = _linear(weights, "class.q", _norm(token)).reshape(members * rows, 1, heads, width // heads)
     with_token = torch.nn.functional.pad(mask, (1, 0), value=True)
     bias = _key_bias(with_token, h.dtype)
-    if emphasis is not None:
-        bias = bias + torch.nn.functional.pad(emphasis, (1, 0)).flatten(0, 1)[:, None, None]
     seen = scaled_dot_product_attention(q.transpose(1, 2), k, v, attn_mask=bias)
     token = token + _linear(weights, "class.out", seen.reshape(members, rows, width))
     return token + _between(weights, "class", token)
