@@ -45,5 +45,7 @@ def write_jets(path: Path, n: int, *, prongs: int = 1, seed: int = 1) -> Path:
         for name, values in zip(lists, four, strict=True):
             lists[name].append(values)
     columns = {f"constituent_{name}": pa.array(values) for name, values in lists.items()}
-    pq.write_table(pa.table({**columns, "jet_mass": masses}), path)
+    axis = rng.normal(size=(2, n))
+    flat = {"jet_mass": masses, "jet_pt": 600.0 + 10.0 * axis[0], "jet_eta": axis[1]}
+    pq.write_table(pa.table({**columns, **flat}), path)
     return path

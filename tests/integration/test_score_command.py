@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -254,3 +256,23 @@ def test_bad_rows_are_refused_or_dropped(features, tmp_path):
     found = measure(features)
     assert found["samples"][0]["n_dropped"] == 1
     assert found["samples"][0]["n_events"] == 1199
+
+
+def test_the_examples_of_the_documentation_run(tmp_path):
+    page = Path(__file__).resolve().parents[2] / "docs/howto/score.md"
+    examples = re.findall(r"```yaml\n(.*?)```", page.read_text(), flags=re.DOTALL)
+    assert len(examples) == 2
+    for prongs, name in ((1, "qcd_jets"), (3, "top_jets")):
+        write_jets(tmp_path / f"{name}.parquet", 160, prongs=prongs, seed=prongs)
+    (tmp_path / "score.yaml").write_text(examples[1])
+    assert [m.name for m in load_scores(tmp_path / "score.yaml").plan.methods] == [
+        "mahalanobis", "small", "large",
+    ]  # fmt: skip
+    small = "supervised: {steps: 10, rounds: 2}\nhunt: {bins: 20, toys: 10}\nmembers: 1\n"
+    text = examples[0].replace("steps: 2000", "steps: 10, rounds: 2") + small
+    assert text.count("steps: 10") == 2
+    (tmp_path / "score.yaml").write_text(text)
+    found = measure(tmp_path / "score.yaml")
+    assert {x["direction"] for x in found["scores"]} == {"direct", "inverse"}
+    assert found["reference"] == "cnn"
+    assert {x["contamination"] for x in found["hunts"]} == {0.0, 0.01, 0.1}
