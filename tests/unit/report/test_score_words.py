@@ -12,7 +12,6 @@ from bycatch.evaluate.roc import roc
 from bycatch.report.score_words import Pair, bias_sentence, rejection_text
 from bycatch.search.anomaly.judge import Spread
 
-
 NO_SPREAD = Spread((0.0, 0.0))
 
 

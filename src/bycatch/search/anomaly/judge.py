@@ -8,7 +8,7 @@ repetitions with other seeds).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -264,20 +264,3 @@ def measure(
         tuple(Spread(tuple(rejection(one, e).value for one in alone)) for e in EPS_S),
         Spread(tuple(max_sic(one).value for one in alone)),
     )
-
-
-def base_of(measured: Sequence[Measured]) -> list[Measured]:
-    """Return the direct numbers without variants, at the first contamination of each method."""
-    first: dict[str, float] = {}
-    kept = []
-    for item in measured:
-        if item.direction != "direct" or item.variant:
-            continue
-        if item.contamination == first.setdefault(item.method, item.contamination):
-            kept.append(item)
-    return kept
-
-
-def by_key(measured: Sequence[Measured]) -> Mapping[tuple[str, str, str], Measured]:
-    """Index numbers by method, score and signal."""
-    return {(item.method, item.score, item.signal): item for item in measured}
