@@ -118,8 +118,8 @@ SCORE_PAPERS: dict[str, tuple[str, str, int, str, str]] = {
     ),
     "jet-clr": (
         (
-            'Dillon, Barry M. and Kasieczka, Gregor and Olischl{\\"a}ger, Hans and Plehn, Tilman and'
-            " Sorrenson, Peter and Vogel, Lorenz"
+            'Dillon, Barry M. and Kasieczka, Gregor and Olischl{\\"a}ger, Hans and Plehn, Tilman'
+            " and Sorrenson, Peter and Vogel, Lorenz"
         ),
         "Symmetries, Safety, and Self-Supervision",
         2021,

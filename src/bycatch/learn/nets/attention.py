@@ -81,7 +81,7 @@ def alignment_keys(weights: Mapping[str, Tensor], annotations: Tensor) -> Tensor
     Tensor of shape (n_members, n_rows, n_inputs, units)
     """
     keys = torch.baddbmm(weights["bias"], annotations.flatten(1, 2), weights["annotation.weight"])
-    return keys.unflatten(1, annotations.shape[1:3])
+    return keys.reshape(*annotations.shape[:3], keys.shape[2])
 
 
 def attend(

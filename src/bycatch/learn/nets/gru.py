@@ -72,7 +72,7 @@ def cell(weights: Mapping[str, Tensor], projected: Tensor, state: Tensor) -> Ten
     recurrent = torch.baddbmm(weights["hidden.bias"], state, weights["hidden.weight"])
     # Splitting has a derivative that is one concatenation; that of slices fills memory with zeros.
     (gates_x, new_x), (gates_h, new_h) = (
-        side.split([2 * units, units], dim=2) for side in (projected, recurrent)
+        torch.split(side, [2 * units, units], dim=2) for side in (projected, recurrent)
     )
     reset, update = torch.sigmoid(gates_x + gates_h).chunk(2, dim=2)
     new = torch.tanh(torch.addcmul(new_x, reset, new_h))
@@ -101,7 +101,7 @@ def gru(weights: Mapping[str, Tensor], x: Tensor, mask: Tensor) -> Tensor:
     # Steps first: each step is then one contiguous piece of memory for each member.
     along = x.transpose(1, 2).flatten(1, 2)
     projected = torch.baddbmm(weights["input.bias"], along, weights["input.weight"])
-    steps = projected.unflatten(1, (n_steps, rows)).unbind(1)
+    steps = projected.reshape(members, n_steps, rows, -1).unbind(1)
     there = mask.unsqueeze(3).unbind(2)
     state = x.new_zeros((members, rows, units))
     states = []
