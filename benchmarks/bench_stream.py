@@ -1,0 +1,240 @@
+"""Lecture 002's tables: scores of the lepton stream at 30 and 300 events a day.
+
+Run from the project's root, after ``bycatch simulate NAME_particles`` of the four processes and the
+four benchmarks into ``runs/sim`` (`_stream.py` finds all files)::
+
+    OMP_NUM_THREADS=1 python benchmarks/bench_stream.py
+
+Half of the standard model's events train, the other half is tested with all benchmark events;
+weights follow the published fractions. For every score: the weighted AUC of each benchmark, and at
+30 and 300 background events a day (186 million events a month, 5/fb a month) the absolute
+efficiency (acceptance x trigger x score), with the error of statistics and of the threshold. A
+threshold beyond 30 effective background events is extrapolated from a fitted tail, and marked so.
+The supervised reference is a dense network per benchmark, on the 21 features.
+
+A QCD row that stands for more than ``--heaviest`` times the mean weight of its process is left out
+of the tail: one event from a decay that is not repeated would be all of QCD. Its share is printed.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from _jobs import read_rows, run_jobs, table
+from _stream import FRACTIONS, SIGNALS, SIM, Stream, load
+
+from bycatch.errors import BycatchError
+from bycatch.evaluate import roc
+from bycatch.events.simulate import simulation_info
+from bycatch.learn import make_tagger
+from bycatch.represent.lepton_stream import FEATURES
+from bycatch.score import make_score
+from bycatch.tasks.random import stream
+from bycatch.trigger.mixture import Mixture, Sample
+from bycatch.trigger.rates import Luminosity, Normalisation, normalisation_of, process_rates
+from bycatch.trigger.tables import signal_row
+from bycatch.trigger.working_point import working_point
+
+ROOT = Path(__file__).resolve().parents[1]
+EVENTS_PER_MONTH = 186e6
+BUDGETS = (30.0, 300.0)
+PUBLISHED = {
+    30.0: {"a_4l": 2.8e-3, "lq_btau": 6.5e-4, "h0_tautau": 3.6e-4, "hplus_taunu": 1.2e-3},
+    300.0: {"a_4l": 3.3e-4, "lq_btau": 5.8e-4, "h0_tautau": 1.1e-3, "hplus_taunu": 1.4e-3},
+}
+STREAM = {"name": "lepton_stream"}
+OBJECTS = {"name": "objects"}
+CANDIDATES = {"name": "particle_flow"}
+
+METHODS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
+    "supervised": ("", STREAM, {"steps": 3000, "rounds": 15}),
+    "pca": ("pca", STREAM, {"components": 6}),
+    "isolation_forest": ("isolation_forest", STREAM, {}),
+    "autoencoder": ("autoencoder", STREAM, {"hidden": (50, 50), "n_latent": 4}),
+    "vae": ("vae", STREAM, {"hidden": (50, 50), "n_latent": 4, "steps": 3000}),
+    "likelihood_vae": (
+        "likelihood_vae",
+        STREAM,
+        {"features": list(FEATURES), "steps": 4000, "members": 3},
+    ),
+    "objects-autoencoder": (
+        "autoencoder",
+        OBJECTS,
+        {"network": "dense", "layout": "set", "loss": "masked", "hidden": (64, 32)},
+    ),
+    "anomaly_clr": ("anomaly_clr", OBJECTS, {}),
+    "anomaly_clr_plus": ("anomaly_clr_plus", OBJECTS, {}),
+    "recurrent_vae": ("recurrent_vae", CANDIDATES, {}),
+    "recurrent_vae-no-attention": ("recurrent_vae", CANDIDATES, {"attention": False}),
+}
+
+
+def main() -> None:
+    """Run the jobs and print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
+    parser.add_argument("--heaviest", type=float, default=20.0)
+    parser.add_argument("--rows", type=Path, default=ROOT / "runs" / "scores" / "stream.jsonl")
+    parser.add_argument("--report", action="store_true", help="print what is stored")
+    options = parser.parse_args()
+    if not options.report:
+        files = sorted(path.name for path in SIM.glob("*_particles_*.parquet") if path.is_file())
+        jobs = [
+            {
+                "method": name,
+                "options": json.loads(json.dumps(METHODS[name][2])),
+                "files": files,
+                "heaviest": options.heaviest,
+            }
+            for name in options.methods
+        ]
+        run_jobs(measure, jobs, options.rows, 1)
+    report(options.rows)
+
+
+def measure(job: dict[str, Any]) -> dict[str, Any]:
+    """Train one method; return the numbers of all its scores."""
+    name, representation, options = METHODS[job["method"]]
+    events = load(representation)
+    mean = {kind: events.of(kind).weight.mean() for kind in FRACTIONS}
+    limit = np.array([job["heaviest"] * mean.get(kind, np.inf) for kind in events.process])
+    heavy = events.weight > limit
+    lost = float(events.weight[heavy].sum() / events.background.weight.sum())
+    events = events.rows(~heavy)
+    background = events.background
+    train = background.rows(background.half)
+    start = time.process_time()
+    row: dict[str, Any] = {"job": job, "train": len(train.weight), "lost": lost, "scores": {}}
+    if not name:
+        row["scores"] = supervised(events, options)
+    else:
+        model = make_score(name, **options)
+        model.fit(train.values, train.weight, mask=train.mask)
+        for score in model.score_names:
+            found = {
+                kind: model.score(
+                    tested(events, kind).values, tested(events, kind).mask, name=score
+                )
+                for kind in (*FRACTIONS, *SIGNALS)
+            }
+            row["scores"][score] = judged(events, found, SIGNALS)
+    row["cpu_seconds"] = time.process_time() - start
+    return row
+
+
+def tested(events: Stream, kind: str) -> Stream:
+    """Return the rows of a process that test: half of background, all of a benchmark."""
+    rows = events.of(kind)
+    return rows if kind in SIGNALS else rows.rows(~rows.half)
+
+
+def supervised(events: Stream, options: dict[str, Any]) -> dict[str, Any]:
+    """Return the numbers of a classifier per benchmark, which is told half of its events."""
+    found = {}
+    background = events.background
+    for kind in SIGNALS:
+        signal = events.of(kind)
+        use = np.concatenate([background.half, signal.half])
+        X = np.concatenate([background.values, signal.values])
+        y = np.repeat(np.array([0, 1], np.int8), [len(background.weight), len(signal.weight)])
+        judge = use & (stream(5, "judge").random(len(y)) < 0.2)
+        tagger = make_tagger("mlp", **options)
+        weight = np.concatenate([background.weight, signal.weight])
+        tagger.fit(X, y, weight, train=(use & ~judge)[None], validate=judge[None], seed=5)
+        kept = signal.rows(~signal.half)
+        scores = {name: logit(tagger, tested(events, name).values) for name in FRACTIONS} | {
+            kind: logit(tagger, kept.values)
+        }
+        found[kind] = judged(events, scores, (kind,))
+    merged: dict[str, Any] = {"auc": {}, "rows": [], "points": []}
+    for kind in SIGNALS:
+        merged["auc"] |= found[kind]["auc"]
+        merged["rows"] += found[kind]["rows"]
+    return {"probability": merged}
+
+
+def logit(tagger: Any, X: np.ndarray) -> np.ndarray:
+    """Return log p/(1-p), whose tail can be fitted."""
+    p = tagger.predict(X)[0].astype(np.float64).clip(1e-7, 1.0 - 1e-7)
+    return np.asarray(np.log(p / (1.0 - p)))
+
+
+def judged(events: Stream, scores: dict[str, np.ndarray], signals: Any) -> dict[str, Any]:
+    """Return AUCs, and the table at each budget."""
+    weights = {kind: tested(events, kind).weight for kind in FRACTIONS}
+    b = np.concatenate([scores[kind] for kind in FRACTIONS])
+    w = np.concatenate([weights[kind] for kind in FRACTIONS])
+    auc = {}
+    for kind in signals:
+        s = scores[kind]
+        label = np.repeat([0, 1], [len(b), len(s)])
+        curve = roc(np.concatenate([b, s]), label, np.concatenate([w, np.ones(len(s))]))
+        auc[kind] = [curve.auc, curve.auc_error]
+    luminosity = Luminosity()
+    fractions = {kind: Normalisation(fraction=FRACTIONS[kind]) for kind in FRACTIONS}
+    rates = process_rates(fractions, luminosity, EVENTS_PER_MONTH)
+    mixture = Mixture([Sample(kind, scores[kind], weights[kind]) for kind in FRACTIONS], rates)
+    rows, points = [], []
+    for budget in BUDGETS:
+        point = working_point(mixture, budget)
+        points.append(point.to_json())
+        for kind in signals:
+            sample = Sample(kind, scores[kind], np.ones(len(scores[kind])))
+            rows.append(signal_row(sample, normalisation(kind), point, luminosity).to_json())
+    return {"auc": auc, "rows": rows, "points": points}
+
+
+def normalisation(kind: str) -> Normalisation:
+    """Return acceptance and trigger efficiency of a benchmark, from its files."""
+    files = sorted(SIM.glob(f"{kind}_particles_*.parquet"))
+    infos = [simulation_info(path) for path in files if path.is_file()]
+    return normalisation_of(infos, signal=True)
+
+
+def report(path: Path) -> None:
+    """Print the tables."""
+    rows = list(read_rows(path).values())
+    head = ["method", "score", *(f">AUC {kind}" for kind in SIGNALS), ">CPU s"]
+    lines, efficiencies = [], []
+    for row in rows:
+        for name, found in row["scores"].items():
+            aucs = [f"{found['auc'][k][0]:.3f} +- {found['auc'][k][1]:.3f}" for k in SIGNALS]
+            lines.append([row["job"]["method"], name, *aucs, f"{row['cpu_seconds']:.0f}"])
+            efficiencies += budget_lines(row["job"]["method"], name, found)
+    print("\n".join(table(head, lines)), end="\n\n")
+    head = ["method", "score", ">a day", *(f">{kind}" for kind in SIGNALS)]
+    for budget, values in PUBLISHED.items():
+        efficiencies.append(
+            ["published", "", f"{budget:.0f}", *(f"{values[kind]:.1e}" for kind in SIGNALS)]
+        )
+    print("\n".join(table(head, efficiencies)))
+
+
+def budget_lines(method: str, name: str, found: dict[str, Any]) -> list[list[str]]:
+    """Return one line per budget: absolute efficiencies with their intervals."""
+    lines = []
+    for budget in BUDGETS:
+        cells = []
+        for kind in SIGNALS:
+            row = next(r for r in found["rows"] if (r["name"], r["budget"]) == (kind, budget))
+            e = row["efficiency"]
+            cells.append(f"{e['value']:.1e} ({e['interval'][0]:.0e} to {e['interval'][1]:.0e})")
+        lines.append([method, name, f"{budget:.0f}", *cells])
+    return lines
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except BycatchError as error:
+        sys.exit(str(error))
