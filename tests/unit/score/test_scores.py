@@ -31,8 +31,8 @@ QUICK_CLASSIFIER = {"hidden": [8], "min_epochs": 1, "max_epochs": 3, "batch_size
 
 EVENTS = {"places": (1, 2, 2, 3), "pt_min": (0.1, 0.1, 0.1), "eta_max": (9.0, 9.0, 9.0)}
 SMALL = {
-    "steps": 30,
-    "rounds": 2,
+    "steps": 12,
+    "rounds": 1,
     "batch_size": 32,
     "width": 8,
     "heads": 2,
@@ -40,7 +40,7 @@ SMALL = {
     "hidden": 8,
     "projection": 4,
 }
-SMALL |= {"head_steps": 30, "head_hidden": (8,), "head_latent": 2}
+SMALL |= {"head_steps": 12, "head_hidden": (8,), "head_latent": 2}
 
 CASES = [
     Case("pca", options={"components": 2}),
