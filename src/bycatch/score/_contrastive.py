@@ -224,6 +224,11 @@ class ContrastiveScore(NeuralScore):
         """Return the representation, of shape (n_members, n_rows, width)."""
         return self.represented(parameters, columns["x"], columns["mask"])
 
+    def _both(self, parameters: Mapping[str, Tensor], columns: Mapping[str, Tensor]) -> Tensor:
+        """Return the representation and, behind it, the projection."""
+        z = self.encoded(parameters, columns)
+        return torch.cat([z, self.projected(parameters, z)], dim=2)
+
     def _compared(
         self, parameters: Mapping[str, Tensor], columns: Mapping[str, Tensor], noise: Noise
     ) -> tuple[tuple[Tensor, ...], Tensor | None]:
@@ -266,9 +271,8 @@ class ContrastiveScore(NeuralScore):
         of_head = [name for name in trainable if name.startswith("head.")]
         first = [name for name in trainable if name not in of_head]
         super()._learn(parameters, first, inputs, rows, rngs)
-        chosen = range(self.members)
-        z = self._map(self.encoded, inputs, chosen)
-        projected = self._map(lambda p, c: self.projected(p, self.encoded(p, c)), inputs, chosen)
+        both = self._map(self._both, inputs, range(self.members))
+        z, projected = both[..., : self.width], both[..., self.width :]
         dtype = getattr(torch, self.dtype)
         for name, value in moments(z, projected, rows).items():
             self.parameters_[f"head.{name}"] = torch.from_numpy(value).to(dtype)

@@ -84,7 +84,7 @@ class JetClr(ContrastiveScore):
         head_steps: int = 3000,
         seed: int = 0,
         validation: float = 0.1,
-        steps: int = 3000,
+        steps: int = 2000,
         rounds: int = 20,
         patience: int = 20,
         batch_size: int = 128,
