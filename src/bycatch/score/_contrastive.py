@@ -141,6 +141,11 @@ class ContrastiveScore(NeuralScore):
         """What `score` can return: the head's own score first."""
         return HEADS.get(self.head, ())
 
+    @property
+    def has_graph(self) -> bool:
+        """Whether its computation is the same for all events, so that a graph can hold it."""
+        return False
+
     def check_options(self) -> None:
         """Refuse options that make no sense (ConfigError)."""
         super().check_options()

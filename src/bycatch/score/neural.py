@@ -92,6 +92,11 @@ class NeuralScore(Score):
         self.dtype = dtype
         self.device = device
 
+    @property
+    def has_graph(self) -> bool:
+        """Whether its computation is the same for all events, so that a graph can hold it."""
+        return True
+
     def check_options(self) -> None:
         """Refuse options that make no sense (ConfigError)."""
         super().check_options()

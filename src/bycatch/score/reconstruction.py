@@ -97,6 +97,11 @@ class ReconstructionScore(NeuralScore):
         """Whether there is a latent space to look at."""
         return True
 
+    @property
+    def has_graph(self) -> bool:
+        """Whether its computation is the same for all events, so that a graph can hold it."""
+        return self.network != "lola"
+
     def check_options(self) -> None:
         """Refuse options that make no sense (ConfigError)."""
         super().check_options()

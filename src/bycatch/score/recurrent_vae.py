@@ -149,6 +149,11 @@ class RecurrentVae(NeuralScore):
         """Names of the axes of the inputs after the first."""
         return ("n_particles", "n_features")
 
+    @property
+    def has_graph(self) -> bool:
+        """Whether its computation is the same for all events, so that a graph can hold it."""
+        return False
+
     def check_options(self) -> None:
         """Refuse options that make no sense (ConfigError)."""
         super().check_options()

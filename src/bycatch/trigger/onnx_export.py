@@ -115,9 +115,10 @@ def export_onnx(
     """
     optional("onnxscript")
     onnx = optional("onnx")
-    if not isinstance(score, NeuralScore):
+    if not isinstance(score, NeuralScore) or not score.has_graph:
         message = (
-            f"The score '{score.kind}' is not made of networks alone and cannot become a graph; "
+            f"The score '{score.kind}' is not made of networks alone, or its computation depends "
+            "on the events, so that it cannot become a graph; "
             "compress it into a student (bycatch.trigger.student) and export that."
         )
         raise ConfigError(message)
@@ -148,25 +149,16 @@ def export_onnx(
 def _traced(graph: _Graph, inputs: tuple[Tensor, ...], outputs: Sequence[str]) -> Any:
     rows = torch.export.Dim("rows")
     names = ("x", "mask")[: len(inputs)]
-    try:
-        with _quiet(), torch.no_grad():
-            return torch.onnx.export(
-                graph,
-                inputs,
-                input_names=list(names),
-                output_names=list(outputs),
-                dynamic_shapes=tuple({0: rows} for _ in inputs),
-                dynamo=True,
-                verbose=False,
-            )
-    except torch.onnx.OnnxExporterError as error:
-        kind = graph.score.kind
-        message = (
-            f"The network of the score '{kind}' has a step that depends on the events and cannot "
-            f"become a graph ({type(error).__name__}); compress it into a student "
-            "(bycatch.trigger.student) and export that."
+    with _quiet(), torch.no_grad():
+        return torch.onnx.export(
+            graph,
+            inputs,
+            input_names=list(names),
+            output_names=list(outputs),
+            dynamic_shapes=tuple({0: rows} for _ in inputs),
+            dynamo=True,
+            verbose=False,
         )
-        raise ConfigError(message) from error
 
 
 @contextlib.contextmanager

@@ -326,3 +326,24 @@ def test_scores_are_scikit_learn_estimators(case: Case) -> None:
 def test_an_unknown_score_is_refused_by_name() -> None:
     with pytest.raises(ConfigError, match="nearest are 'autoencoder'"):
         make_score("autoencodr")
+
+
+@cases
+def test_a_network_becomes_a_graph_with_the_same_numbers(case: Case, tmp_path: Path) -> None:
+    pytest.importorskip("onnxscript")
+    from bycatch.score.neural import NeuralScore
+    from bycatch.trigger.onnx_export import OnnxScore, check_parity, export_onnx
+
+    score = fitted(case)
+    path = tmp_path / "score.onnx"
+    if not isinstance(score, NeuralScore) or not score.has_graph:
+        with pytest.raises(ConfigError, match="student"):
+            export_onnx(score, path)
+        return
+    rows = data(case.layout, 500, seed=11)
+    threshold = float(np.median(score.score(rows["X"], rows.get("mask"))))
+    graph = OnnxScore(export_onnx(score, path, threshold=threshold))
+    found = check_parity(score, graph, rows["X"], rows.get("mask"))
+    assert found.n_events == 500
+    assert found.largest < 1e-5
+    assert 0.4 < graph.accept(rows["X"], rows.get("mask")).mean() < 0.6
