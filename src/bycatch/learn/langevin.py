@@ -270,9 +270,8 @@ class _Motion:
             slope = _tangent(x, slope)
         squared = _row_sum(slope.square())
         finite = torch.isfinite(squared)
-        if not bool(finite.all()):
-            slope = slope.masked_fill(~_over_axes(finite, slope), 0.0)
-            squared = squared.masked_fill(~finite, 0.0)
+        slope = slope.masked_fill(~_over_axes(finite, slope), 0.0)
+        squared = squared.masked_fill(~finite, 0.0)
         if self.options.clip is not None:
             # At least `clip` squared below the root: no division by zero, no slope that is NaN.
             limit = self.options.clip

@@ -42,6 +42,17 @@ SMALL = {
 }
 SMALL |= {"head_steps": 12, "head_hidden": (8,), "head_latent": 2}
 
+ENERGY = {
+    **QUICK,
+    "hidden": (8,),
+    "n_latent": 2,
+    "energy_steps": 20,
+    "energy_rounds": 2,
+    "input_steps": 2,
+    "latent_steps": 2,
+    "buffer": 100,
+}
+
 CASES = [
     Case("pca", options={"components": 2}),
     Case("pca", "image", {"components": 3, "layout": "image", "standardise": False}),
@@ -77,6 +88,9 @@ CASES = [
     Case("jet_clr", "set", {**SMALL, "columns": (0, 1, 2)}),
     Case("anomaly_clr", "set", {**SMALL, **EVENTS}),
     Case("anomaly_clr_plus", "set", {**SMALL, **EVENTS}),
+    Case("nae", options=ENERGY),
+    Case("nae", "image", {**ENERGY, "layout": "image", "components": 6}),
+    Case("wnae", options={**ENERGY, "through": 1, "directions": 8}),
 ]
 """One per score and layout; a new score needs a line here."""
 
