@@ -101,7 +101,7 @@ def gru(weights: Mapping[str, Tensor], x: Tensor, mask: Tensor) -> Tensor:
     # Steps first: each step is then one contiguous piece of memory for each member.
     along = x.transpose(1, 2).flatten(1, 2)
     projected = torch.baddbmm(weights["input.bias"], along, weights["input.weight"])
-    steps = projected.reshape(members, n_steps, rows, -1).unbind(1)
+    steps = projected.reshape(members, n_steps, rows, 3 * units).unbind(1)
     there = mask.unsqueeze(3).unbind(2)
     state = x.new_zeros((members, rows, units))
     states = []
