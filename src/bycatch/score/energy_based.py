@@ -112,7 +112,7 @@ class EnergyScore(SphereAutoencoder):
         check_option("replay", self.replay, 0.0, 1.0)
         for name, least in (("buffer", 1), ("energy_steps", 0), ("backoffs", 0), ("annealing", 0)):
             check_option(name, getattr(self, name), least)
-        check_option("energy_rounds", self.energy_rounds, 1, max(1, self.energy_steps))
+        check_option("energy_rounds", self.energy_rounds, 1, self.energy_steps or np.inf)
         check_option("energy_learning_rate", self.energy_learning_rate, 0.0)
         _ = self.latent_chain, self.input_chain  # they look at their own options
 
