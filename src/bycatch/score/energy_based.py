@@ -14,10 +14,12 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.special import gammainccinv
 from torch import Tensor
 
+from bycatch.errors import ConfigError
 from bycatch.learn.langevin import Draws, Langevin, langevin, on_sphere
-from bycatch.learn.members import MemberRows, check_option
+from bycatch.learn.members import MemberRows, check_members, check_option
 from bycatch.score.base import Inputs
 from bycatch.score.energy_training import RATIO, Backoff, Round, train_energy
 from bycatch.score.log_omega import estimate_log_omega, thermal_width
@@ -26,8 +28,7 @@ from bycatch.score.sphere_autoencoder import SphereAutoencoder
 
 __all__ = ["EnergyScore"]
 
-_LOST = 3.0
-"""Energy of a lost chain, in units of the mean energy of the data."""
+_LOST = 1e-6
 _LEAST_ENERGY = 1e-9
 """Energy, in units of the inputs' variance, of an autoencoder that gives all back."""
 
@@ -162,8 +163,14 @@ class EnergyScore(SphereAutoencoder):
         return energy / parameters["temperature"] + parameters["log_omega"]
 
     def lost(self, positive: Tensor, negative: Tensor) -> Tensor:
-        """Say which samples have energies so far above the data's that chains at T have none."""
-        return ~(negative.detach() < _LOST * positive.detach().mean(dim=1, keepdim=True))
+        """Say which samples have energies that no chain at this temperature comes to.
+
+        Thermal energies are distributed as chi^2 of as many degrees of freedom as there are
+        coordinates off the manifold; lost is what one in a million is above.
+        """
+        degrees = self.n_coordinates(self.shape_) - (self.n_latent - 1)
+        limit = float(gammainccinv(0.5 * degrees, _LOST)) * 2.0 / degrees
+        return ~(negative.detach() < limit * positive.detach().mean(dim=1, keepdim=True))
 
     def starts(self, draws: Draws, n: int, like: Tensor) -> Tensor:
         """Return latent vectors that are uniform on the sphere."""
@@ -244,6 +251,55 @@ class EnergyScore(SphereAutoencoder):
             energy = self._map(lambda p, c: self.scores(p, c, "energy"), chosen, [member])[0]
             found.append(max(float(r.validate_weight @ energy) / len(energy), _LEAST_ENERGY))
         return np.array(found)
+
+    def manifold(
+        self, *, member: int = 0, cells: int = 60, axes: NDArray[np.float64] | None = None
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Return E/T of what the decoder makes of a sphere of the latent space.
+
+        Parameters
+        ----------
+        member : int
+        cells : int
+            Along a meridian; twice as many along the equator.
+        axes : ndarray of shape (3, n_latent), optional
+            Orthonormal; the first three by default, that is the whole space where n_latent is 3.
+
+        Returns
+        -------
+        longitude, latitude : ndarray of shape (2 cells + 1,), (cells + 1,), in radians
+            Edges of the cells, for `bycatch.report.plots.manifold.plot_manifold`.
+        energy : ndarray of shape (cells, 2 cells)
+
+        Raises
+        ------
+        ConfigError
+            Where the latent space has fewer than three coordinates.
+        DataError
+            Where nothing was learned yet.
+        """
+        self._fitted_shape()
+        if self.n_latent < 3:
+            message = f"A latent space of {self.n_latent} coordinates holds no sphere; take 3."
+            raise ConfigError(message)
+        frame = np.eye(3, self.n_latent) if axes is None else np.asarray(axes, dtype=np.float64)
+        (chosen,) = check_members([member], self.members)
+        longitude = np.linspace(-np.pi, np.pi, 2 * cells + 1)
+        latitude = np.linspace(-0.5 * np.pi, 0.5 * np.pi, cells + 1)
+        theta, phi = np.meshgrid(
+            0.5 * (latitude[1:] + latitude[:-1]),
+            0.5 * (longitude[1:] + longitude[:-1]),
+            indexing="ij",
+        )
+        place = np.stack(
+            [np.cos(theta) * np.cos(phi), np.cos(theta) * np.sin(phi), np.sin(theta)], axis=-1
+        )
+        parameters = {name: value[[chosen]] for name, value in self.parameters_.items()}
+        z = torch.from_numpy(place.reshape(1, -1, 3) @ frame).to(parameters["shift"])
+        with torch.no_grad():
+            u = self.decoded(parameters, z)
+            energy = self.energy(parameters, u) / parameters["temperature"]
+        return longitude, latitude, energy[0].double().numpy().reshape(theta.shape)
 
     @property
     def verdict_(self) -> list[str]:

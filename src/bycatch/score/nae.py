@@ -11,8 +11,8 @@ until they are the same, which is the gradient of -log p ([1]_, eq. (9)). Negati
 Langevin chains with exact Metropolis steps that start on the decoder's manifold and are kept in a
 buffer. The temperature is such that an autoencoder's held-out error is thermal: T/2 for each
 coordinate off the manifold. Only E/T enters, so that learning T as well would change nothing: the
-energy itself finds its scale. A chain whose energy is several times that of the data cannot be one
-of the model's; it is not counted and starts anew.
+energy itself finds its scale. A chain with an energy that one in a million has at this temperature
+is stuck; it is not counted and starts anew.
 
 Without labels the best state is chosen where held-out rows and negative samples are closest, in the
 sliced Wasserstein distance, while their energies agree; a member that diverges goes back to it and
