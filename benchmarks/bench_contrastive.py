@@ -22,7 +22,7 @@ off at `HEAVIEST` times the mean, the same for all rows; the test has all of the
 Rows are stored as they finish in ``--rows``, and a second start goes on where the first stopped.
 `NAME.json` and `NAME.png` (significance improvement, one panel per signal) come out
 under ``--output``. Recorded are the first four settings with three seeds (``contrastive``), and all
-settings of `anomaly_clr` with one (``--name contrastive-ablation --seeds 1 --halves 0``).
+settings of `anomaly_clr` at ``--name contrastive-ablation --seeds 2 --halves 0 --steps 600``.
 """
 
 from __future__ import annotations
@@ -54,6 +54,8 @@ from bycatch.score.base import Inputs, Score
 ROOT = Path(__file__).resolve().parents[1]
 HEAVIEST = 20.0
 LARGEST = (4.0, np.pi)  # of eta and phi, the published scaling
+OWN = {True: "reconstruction", False: "mahalanobis"}
+"""What is drawn of an autoencoder, and of a contrastive score."""
 AE_STEPS = 10_000  # more than the score's default, after which it still gets better
 AE = {"layout": "set", "loss": "masked", "hidden": (256, 128, 64, 32, 16), "n_latent": 5}
 
@@ -94,7 +96,7 @@ def built(kind: str, job: Mapping[str, Any], options: Mapping[str, Any]) -> Scor
         return Published(**AE, **common)
     if kind == "autoencoder":
         return make_score(kind, **AE, **common)
-    return make_score(kind, **common, **options)
+    return make_score(kind, head="autoencoder", **common, **options)
 
 
 def run_job(job: dict[str, Any]) -> dict[str, Any]:
@@ -156,7 +158,7 @@ def summary(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def draw(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Draw the significance improvement of each setting's own score, on the first half."""
+    """Draw the significance improvement of each setting (`OWN`), measured on the first half."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, 8), layout="constrained")
@@ -164,9 +166,9 @@ def draw(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
         for row in rows:
             if row["job"]["half"]:
                 continue
-            curve = np.array(next(iter(row["scores"].values()))[signal]["curve"])
-            curve = curve[curve[:, 0] > 0.003]
             plain = row["job"]["setting"].startswith("autoencoder")
+            curve = np.array(row["scores"][OWN[plain]][signal]["curve"])
+            curve = curve[curve[:, 0] > 0.003]
             style = {"color": "black"} if plain else {}
             style["ls"] = "--" if row["job"]["setting"] == "autoencoder, standard" else "-"
             axes.plot(

@@ -100,7 +100,7 @@ class AnomalyClr(ContrastiveScore):
         hidden: int = 64,
         projection: int = 32,
         temperature: float = 0.1,
-        head: Literal["autoencoder", "flow", "mahalanobis"] = "autoencoder",
+        head: Literal["autoencoder", "flow", "mahalanobis"] = "mahalanobis",
         head_hidden: Sequence[int] = (64, 32, 16),
         head_latent: int = 5,
         head_steps: int = 3000,

@@ -245,7 +245,7 @@ def test_moments_are_those_of_the_training_rows(signed: bool) -> None:
 
 
 def test_the_head_learns_and_the_transformer_stays() -> None:
-    few, many = (fitted("anomaly_clr", head_steps=n) for n in (2, 300))
+    few, many = (fitted("anomaly_clr", head="autoencoder", head_steps=n) for n in (2, 300))
     for name, value in few.parameters_.items():
         learned = name.startswith(("head.encoder", "head.decoder"))
         assert torch.equal(value, many.parameters_[name]) is not learned
