@@ -233,9 +233,7 @@ class EnergyScore(SphereAutoencoder):
         self.rounds_: list[list[Round]] = [[] for _ in rows]
         self.best_round_, self.backoffs_ = [-1] * len(rows), []
         if self.energy_steps:
-            found = train_energy(
-                self, self.parameters_, trainable, inputs, rows, reference, self.callbacks
-            )
+            found = train_energy(self, self.parameters_, trainable, inputs, rows, self.callbacks)
             self.parameters_, self.rounds_ = found.parameters, found.rounds
             self.best_round_, self.backoffs_ = found.best, found.backoffs
         if self.annealing:

@@ -32,10 +32,10 @@ __all__ = ["RATIO", "Backoff", "EnergyTraining", "Recovery", "Round", "Watch", "
 
 RATIO = (0.9, 1.1)
 """Where the mean energy of negative samples, over that of data, must be for a density."""
-_DIVERGED = (0.4, 2.5)
+_DIVERGED = (0.3, 3.0)
 """Where it must be for a training to go on."""
-_LIMIT = 30.0
-"""Greatest mean energy of held-out rows, in units of that after pre-training."""
+_FAR = 5.0
+"""Greatest distance at which a training goes on, in units of the member's least one before."""
 _DIRECTIONS = 64
 _WORST = 1e30
 """What stands for a state that cannot be judged: the trainer takes finite numbers only."""
@@ -202,8 +202,8 @@ class Watch:
     ----------
     training : EnergyTraining
     learning_rate : float
-    reference : ndarray of shape (n_members,)
-        Mean energy of held-out rows after pre-training.
+    nearest : ndarray of shape (n_members,)
+        Least distance of each member so far.
     rounds : list of list of Round
         Of each member of the loop.
     diverged : dict
@@ -212,7 +212,7 @@ class Watch:
 
     training: EnergyTraining
     learning_rate: float
-    reference: NDArray[np.float64]
+    nearest: NDArray[np.float64]
     rounds: list[list[Round]]
     diverged: dict[int, str] = field(default_factory=dict)
 
@@ -223,19 +223,22 @@ class Watch:
             positive, negative, distance, lost = self.training.seen(member)
             seen = Round(positive, negative, distance, judged, lost, self.learning_rate)
             self.rounds[member].append(seen)
-            reason = self._reason(seen, self.reference[member])
+            reason = self._reason(seen, member)
             if reason:
                 self.diverged[member] = reason
                 found.append(member)
         return found
 
-    def _reason(self, seen: Round, reference: float) -> str:
+    def _reason(self, seen: Round, member: int) -> str:
+        """Say why a member must not go on; nothing where it may."""
         if max(seen.judged, seen.positive, abs(seen.negative)) >= 0.1 * _WORST:
             return "an energy was not finite"
-        if seen.positive > _LIMIT * reference:
-            return f"the energy of held-out rows rose by a factor {seen.positive / reference:.3g}"
         if not _DIVERGED[0] < seen.ratio < _DIVERGED[1]:
             return f"negative samples had {seen.ratio:.3g} times the energy of held-out rows"
+        if seen.distance > _FAR * self.nearest[member]:
+            times = seen.distance / self.nearest[member]
+            return f"negative samples went {times:.3g} times as far from held-out rows as before"
+        self.nearest[member] = min(self.nearest[member], seen.distance)
         return ""
 
 
@@ -264,7 +267,6 @@ def train_energy(
     trainable: Sequence[str],
     inputs: Inputs,
     rows: Sequence[MemberRows],
-    reference: NDArray[np.float64],
     callbacks: Sequence[Callback] = (),
 ) -> Recovery:
     """Train from pre-trained autoencoders.
@@ -276,8 +278,6 @@ def train_energy(
     trainable : sequence of str
     inputs : mapping of str to ndarray
     rows : sequence of MemberRows
-    reference : ndarray of shape (n_members,)
-        Mean energy of held-out rows after pre-training.
     callbacks : sequence of Callback
 
     Returns
@@ -287,7 +287,7 @@ def train_energy(
     columns = {name: as_tensor(values) for name, values in inputs.items()}
     kept = {name: value.clone() for name, value in parameters.items()}
     found = Recovery(kept, [[] for _ in rows], [-1] * len(rows))
-    lowest = np.full(len(rows), np.inf)
+    lowest, nearest = np.full(len(rows), np.inf), np.full(len(rows), np.inf)
     pending, rate = list(range(len(rows))), score.energy_learning_rate
     for attempt in range(score.backoffs + 1):
         left = score.energy_rounds - min(len(found.rounds[m]) for m in pending)
@@ -295,7 +295,7 @@ def train_energy(
             break
         seeds = [child_seed(score.seed, "member", m, "chains", attempt) for m in pending]
         training = EnergyTraining(score, seeds)
-        watch = Watch(training, rate, reference[pending], [[] for _ in pending])
+        watch = Watch(training, rate, nearest[pending], [[] for _ in pending])
         trained, histories = train(
             training,
             {name: value[pending] for name, value in kept.items()},
@@ -307,6 +307,7 @@ def train_energy(
             (watch, *callbacks),
         )
         rate *= _SLOWER
+        nearest[pending] = watch.nearest
         _take(found, lowest, pending, watch, trained, [h.best for h in histories], rate)
         pending = [pending[place] for place in sorted(watch.diverged)]
         if not pending:
