@@ -56,7 +56,17 @@ METHODS = {
     "autoencoder-lola": Method(
         "autoencoder", CONSTITUENTS, {"network": "lola", "loss": "masked", "steps": 2000}
     ),
+    "vae-images": Method("vae", IMAGE, {**DENSE, "layout": "image"}),
+    "dirichlet_vae-images": Method("dirichlet_vae", IMAGE),
+    "swae-images": Method("swae", IMAGE, {**DENSE, "layout": "image"}),
+    "nae-start": Method("nae", IMAGE, {"layout": "image", "energy_steps": 0}),
+    "nae": Method("nae", IMAGE, {"layout": "image"}),
+    "nae-4-start": Method("nae", IMAGE, {"layout": "image", "n_latent": 4, "energy_steps": 0}),
+    "nae-4": Method("nae", IMAGE, {"layout": "image", "n_latent": 4}),
+    "wnae": Method("wnae", IMAGE, {"layout": "image"}),
+    "jet_clr": Method("jet_clr", CONSTITUENTS),
     "flow-images": Method("flow", IMAGE, {"layout": "image", "components": 10}),
+    "flow-constituents": Method("flow", CONSTITUENTS, {"components": 20}, flat=True),
     "flow-basis": Method("flow", BASIS),
     "mlp-basis": Method("mlp", BASIS, {"steps": 4000}, supervised=True),
     "cnn-images": Method("cnn", {"name": "images", "size": 20}, {"steps": 1500}, supervised=True),

@@ -52,7 +52,7 @@ class Nae(EnergyScore):
         What a row is: a vector for ``dense``, an image for ``conv`` by default.
     components : int, optional
         Principal components of the inputs that the energy is a function of, and in which chains
-        move; the score is blind to what lies outside of them. By default 24 for images, and the
+        move; the score is blind to what lies outside of them. By default 36 for images, and the
         standardised features themselves for vectors.
     hidden : sequence of int
         Units of the encoder's dense layers; the decoder has them in reverse.
@@ -123,7 +123,7 @@ class Nae(EnergyScore):
         layout: Literal["vector", "image"] | None = None,
         components: int | None = None,
         hidden: Sequence[int] = (100, 50),
-        n_latent: int = 6,
+        n_latent: int = 3,
         channels: Sequence[int] = (8, 8),
         temperature: float = 1.0,
         latent_steps: int = 10,
@@ -136,9 +136,9 @@ class Nae(EnergyScore):
         replay: float = 0.95,
         buffer: int = 5000,
         regulariser: float = 0.0,
-        energy_steps: int = 2000,
-        energy_rounds: int = 20,
-        energy_learning_rate: float = 5e-4,
+        energy_steps: int = 1200,
+        energy_rounds: int = 12,
+        energy_learning_rate: float = 3e-4,
         backoffs: int = 3,
         annealing: int = 0,
         seed: int = 0,

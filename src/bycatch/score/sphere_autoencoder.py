@@ -33,7 +33,7 @@ from bycatch.score.principal import principal_components
 __all__ = ["SphereAutoencoder"]
 
 _LAYOUTS = ("vector", "image")
-_IMAGE_COMPONENTS = 24
+_IMAGE_COMPONENTS = 36
 
 
 class SphereAutoencoder(NeuralScore):
