@@ -189,7 +189,7 @@ def test_the_buffer_is_one_tensor_on_the_device_and_its_chains_go_on() -> None:
 def test_what_is_lost_depends_on_the_degrees_of_freedom() -> None:
     # One in a million of chi^2 with 1 degree is above 23.9 times its mean; with 19 above 3.2.
     narrow = fitted(energy_steps=0)
-    wide = Nae(layout="image")
+    wide = Nae(layout="image", n_latent=6, components=24)
     wide.shape_ = (20, 20)
     positive = torch.ones(1, 10)
     for score, below, above in ((narrow, 23.0, 25.0), (wide, 3.0, 3.5)):
