@@ -58,6 +58,21 @@ def test_two_runs(tmp_path: Path) -> None:
         assert (out / "figures" / f"{name}.pdf").stat().st_size > 1000
 
 
+def test_references_of_two_runs_stand_beside_the_scores(tmp_path: Path) -> None:
+    write_run(tmp_path / "a", {"ae": 0.7, "supervised.probability": 2.0})
+    write_run(tmp_path / "b", {"vae": 1.0, "supervised.probability": 2.5}, seed=2)
+    out = tmp_path / "out"
+    result = compare(tmp_path / "a", tmp_path / "b", "-o", out)
+    assert result.exit_code == 0, result.output
+    assert "'vae' is the best for 3 of 3 signals" in result.output
+    assert "With labels, 'b: supervised.probability' has a median of" in result.output
+    assert list(pd.read_csv(out / "scores.csv", index_col=0)["Model"]) == ["vae", "ae"]
+    page = (out / "report.html").read_text()
+    # In the table of scores once each, in that of signals three times.
+    assert page.count("<small>(uses labels)</small>") == 8
+    assert "takes no part in the comparison" in page
+
+
 def test_a_yaml_file_names_channels_and_scores(tmp_path: Path) -> None:
     write_run(tmp_path / "a", {"vae": 1.0, "other": 0.5})
     write_run(tmp_path / "b", {"vae": 0.5}, seed=2)

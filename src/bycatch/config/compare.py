@@ -33,7 +33,7 @@ class CompareInput(BaseModel):
     channel : str
         Of a run: the best channel counts for each signal.
     scores : list of str, optional
-        Columns of a run; all of its scores by default.
+        Columns of a run; all of its scores by default. What learned from labels stands beside them.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -110,6 +110,7 @@ class LoadedComparison:
         """
         cells: list[Improvement] = []
         published: list[Summary] = []
+        references: list[Improvement] = []
         for item in self.config.inputs:
             if Path(item.path).is_dir():
                 table = read_run(
@@ -124,7 +125,8 @@ class LoadedComparison:
                 table = read_table(item.path, name=item.name)
             cells.extend(table.improvements)
             published.extend(table.summaries)
-        return compare_scores(cells, published, seed=self.config.seed)
+            references.extend(table.references)
+        return compare_scores(cells, published, references=references, seed=self.config.seed)
 
 
 def load_comparison(paths: Sequence[str], output: Path | None = None) -> LoadedComparison:

@@ -13,7 +13,7 @@ References
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ from bycatch.tasks.random import stream
 __all__ = ["Comparison", "Summary", "compare_scores"]
 
 _DRAWS = 1000
+_NAN = float("nan")
 
 
 @dataclass(frozen=True)
@@ -76,12 +77,18 @@ class Comparison:
     signals : tuple of str
     notes : tuple of str
         Sentences about what limits the comparison.
+    references : tuple of Summary
+        Of what learned from labels, the highest median first: what there is to find, beside the
+        comparison and no part of it.
+    reference_improvements : tuple of Improvement
     """
 
     summaries: tuple[Summary, ...]
     improvements: tuple[Improvement, ...]
     signals: tuple[str, ...]
     notes: tuple[str, ...]
+    references: tuple[Summary, ...] = ()
+    reference_improvements: tuple[Improvement, ...] = ()
 
     @property
     def highest_median(self) -> Summary:
@@ -113,29 +120,39 @@ class Comparison:
         methods = tuple(s.method for s in self.summaries if s.n_signals)
         return methods, _totals(self.improvements, methods, self.signals)
 
+    def reference_totals(self) -> NDArray[np.float64]:
+        """Return the same of what learned from labels, in the order of `references`."""
+        cells = self.reference_improvements
+        methods = tuple(s.method for s in self.references)
+        return _totals(cells, methods, tuple(dict.fromkeys(c.signal for c in cells)))
+
     def to_json(self) -> dict[str, Any]:
         """Return the numbers as JSON can hold them; NaN becomes None."""
         best = self.best_for_most
-        cells = [
-            {
-                **asdict(cell),
-                "improvements": cell.improvements,
-                "total": cell.total,
-                "total_error": cell.total_error,
-            }
-            for cell in self.improvements
-        ]
         found = {
             "summaries": [asdict(s) for s in self.summaries],
             "highest_median": self.highest_median.method,
             "highest_minimum": self.highest_minimum.method,
             "best_for_most": None if best is None else best.method,
             "signals": self.signals,
-            "improvements": cells,
+            "improvements": [_cell(cell) for cell in self.improvements],
             "notes": self.notes,
+            "supervised": {
+                "summaries": [asdict(s) for s in self.references],
+                "improvements": [_cell(cell) for cell in self.reference_improvements],
+            },
         }
         plain: dict[str, Any] = _plain(found)
         return plain
+
+
+def _cell(cell: Improvement) -> dict[str, Any]:
+    return {
+        **asdict(cell),
+        "improvements": cell.improvements,
+        "total": cell.total,
+        "total_error": cell.total_error,
+    }
 
 
 def _plain(value: Any) -> Any:
@@ -152,6 +169,7 @@ def compare_scores(
     improvements: Sequence[Improvement],
     published: Sequence[Summary] = (),
     *,
+    references: Sequence[Improvement] = (),
     seed: int = 0,
 ) -> Comparison:
     """Compare scores over signals.
@@ -161,6 +179,8 @@ def compare_scores(
     improvements : sequence of Improvement
     published : sequence of Summary
         Further scores of which no more is known.
+    references : sequence of Improvement
+        Of what learned from labels; summarised by itself.
     seed : int
         Of the draws behind the errors of the summaries.
 
@@ -176,23 +196,35 @@ def compare_scores(
     if not improvements and not published:
         message = "There is no score to compare; give a table or a run with scores."
         raise DataError(message)
-    _require_once([(c.method, c.signal, c.channel) for c in improvements])
+    for cells in (improvements, references):
+        _require_once([(c.method, c.signal, c.channel) for c in cells])
     methods = tuple(dict.fromkeys(c.method for c in improvements))
     _require_once([*methods, *(s.method for s in published)])
     signals = tuple(dict.fromkeys(c.signal for c in improvements))
     totals = _totals(improvements, methods, signals)
-    spreads = _spreads(improvements, methods, signals, seed)
-    places = _places(totals)
-    found = [
-        _summary(method, signals, totals, spreads, places, i) for i, method in enumerate(methods)
-    ]
-    ordered = sorted([*found, *published], key=lambda s: (-s.median, -s.minimum, s.method))
     return Comparison(
-        tuple(ordered),
+        _ordered([*_summaries(improvements, seed), *published]),
         tuple(improvements),
         signals,
         _notes(improvements, methods, totals, published),
+        _ordered([replace(s, n_best=0, mean_rank=_NAN) for s in _summaries(references, seed)]),
+        tuple(references),
     )
+
+
+def _ordered(summaries: Sequence[Summary]) -> tuple[Summary, ...]:
+    return tuple(sorted(summaries, key=lambda s: (-s.median, -s.minimum, s.method)))
+
+
+def _summaries(improvements: Sequence[Improvement], seed: int) -> list[Summary]:
+    methods = tuple(dict.fromkeys(c.method for c in improvements))
+    signals = tuple(dict.fromkeys(c.signal for c in improvements))
+    totals = _totals(improvements, methods, signals)
+    spreads = _spreads(improvements, methods, signals, seed)
+    places = _places(totals)
+    return [
+        _summary(method, signals, totals, spreads, places, i) for i, method in enumerate(methods)
+    ]
 
 
 def _require_once(names: Sequence[object]) -> None:

@@ -35,6 +35,8 @@ SUMMARY_COLUMNS = ("Model", "MinSigI", "MaxSigI", "MedianSigI")
 _SIGNAL_COLUMNS = ("Signal", "Model")
 _RUN_COLUMNS = ("process", "label", "weight", "split")
 _NO_SCORES = (*_RUN_COLUMNS, "fold", "mass")
+_WITH_LABELS = "supervised."
+"""How columns of the reference begin, in which `bycatch score` learned from labels."""
 
 
 @dataclass(frozen=True)
@@ -47,10 +49,13 @@ class ScoreTable:
         Score by signal; empty for a table of summaries.
     summaries : tuple of Summary
         Empty for a table by signal.
+    references : tuple of Improvement
+        Of what learned from labels, and is no score without them.
     """
 
     improvements: tuple[Improvement, ...] = ()
     summaries: tuple[Summary, ...] = ()
+    references: tuple[Improvement, ...] = ()
 
 
 def read_table(path: Path | str, *, name: str = "") -> ScoreTable:
@@ -178,12 +183,14 @@ def read_run(
         ``SCORE@SIGNAL``, and is NaN for the others.
     scores : sequence of str, optional
         Columns to compare; by default all of floating-point numbers but the weight and ``mass``.
+        Those of the supervised reference are kept apart in any case.
     eps_b : sequence of float
         Background efficiencies.
     split : str
         Rows to use: those that no score learned from.
     name : str
-        Put before the scores' names.
+        Put before the scores' names; before those of references the folder's where it is empty,
+        since they have the same name in all runs.
     channel : str
 
     Returns
@@ -219,16 +226,20 @@ def read_run(
             f"background rows in the split '{split}'; a comparison needs both."
         )
         raise DataError(message)
-    found = []
+    found: list[Improvement] = []
+    references: list[Improvement] = []
     for column in names:
         score = _values(table, column)[chosen]
         method, _, only = column.partition("@")
+        with_labels = method.startswith(_WITH_LABELS)
+        prefix = name or (f"{Path(folder).resolve().name}: " if with_labels else "")
         for signal in signals if not only else [only]:
             rows = (label == 0) | ((label == 1) & (process == signal))
             _require_scores(folder, column, signal, score[rows])
             curve = roc(score[rows], label[rows], weight[rows])
-            found.append(improvement(curve, f"{name}{method}", str(signal), channel, eps_b))
-    return ScoreTable(tuple(found))
+            cell = improvement(curve, f"{prefix}{method}", str(signal), channel, eps_b)
+            (references if with_labels else found).append(cell)
+    return ScoreTable(tuple(found), references=tuple(references))
 
 
 def _require_scores(

@@ -19,7 +19,7 @@ __all__ = ["answer", "write_comparison"]
 
 
 def answer(result: Comparison) -> str:
-    """Say in two sentences which scores are the best ones."""
+    """Say in a few sentences which scores are the best ones, and what labels would find."""
     best, safest = result.highest_median, result.highest_minimum
     over = f" over {best.n_signals} signals" if best.n_signals else ""
     text = (
@@ -34,6 +34,10 @@ def answer(result: Comparison) -> str:
     most = result.best_for_most
     if most is not None:
         text += f" '{most.method}' is the best for {most.n_best} of {len(result.signals)} signals."
+    if result.references:
+        known = result.references[0]
+        median = with_error(known.median, known.median_error)
+        text += f" With labels, '{known.method}' has a median of {median} ({_range(known)})."
     return text
 
 
@@ -85,6 +89,7 @@ def write_comparison(
             "Total improvement: the largest significance improvement over the fixed background"
             " efficiencies. A line from minimum to maximum over the signals, the median as a bar;"
             " box: quartiles. Left of the dotted line a cut makes things worse."
+            + (" Below: what learned from labels." if result.references else "")
             + (f" The {MOST} highest medians are shown." if len(result.summaries) > MOST else ""),
         )
     ]
@@ -98,13 +103,15 @@ def write_comparison(
                 "The best score of each signal is framed.",
             )
         )
-    cuts = sorted({b for cell in result.improvements for b in cell.eps_b}, reverse=True)
+    shown = [*result.improvements, *result.reference_improvements]
+    cuts = sorted({b for cell in shown for b in cell.eps_b}, reverse=True)
     page = html.render(
         "compare.html.j2",
         result=result,
         answer=answer(result),
         figures=figures,
-        cells=[(cell, _at_cuts(cell, cuts)) for cell in result.improvements],
+        cells=[(cell, _at_cuts(cell, cuts)) for cell in shown],
+        labelled={cell.method for cell in result.reference_improvements},
         cuts=cuts,
         known=any(s.n_signals for s in result.summaries),
         command=command,

@@ -217,6 +217,37 @@ def test_a_score_of_one_signal_is_compared_for_it_alone(tmp_path: Path) -> None:
         read_run(tmp_path / "run")
 
 
+def test_what_learned_from_labels_takes_no_part(tmp_path: Path) -> None:
+    columns = run(tmp_path / "run")
+    rng = np.random.default_rng(3)
+    for name, power in (("x", 3.0), ("y", 1.0)):
+        there = (columns["label"] == 0) | (columns["process"] == name)
+        score = power * columns["label"] * columns["good"] + rng.normal(size=there.size)
+        columns[f"supervised.probability@{name}"] = np.where(there, score, np.nan)
+    pq.write_table(pa.table(columns), tmp_path / "run" / "scores.parquet")
+    cuts = (0.1, 0.01)
+    with_it = read_run(tmp_path / "run", eps_b=cuts)
+    without = read_run(tmp_path / "run", scores=["good", "blind"], eps_b=cuts)
+    assert with_it.improvements == without.improvements
+    named = {(cell.method, cell.signal) for cell in with_it.references}
+    assert named == {("run: supervised.probability", s) for s in ("x", "y")}
+    found = compare_scores(with_it.improvements, references=with_it.references)
+    assert found.summaries == compare_scores(without.improvements).summaries
+    (reference,) = found.references
+    assert reference.n_signals == 2
+    totals = [cell.total for cell in with_it.references]
+    assert reference.median == pytest.approx(np.mean(totals))
+    np.testing.assert_allclose(found.reference_totals(), [totals])
+    document = json.loads(json.dumps(found.to_json(), allow_nan=False))
+    assert document["supervised"]["summaries"][0]["method"] == "run: supervised.probability"
+    # Asked for by name it is no score either.
+    asked = read_run(tmp_path / "run", scores=["supervised.probability@x"], eps_b=cuts, name="a ")
+    assert not asked.improvements
+    assert [cell.method for cell in asked.references] == ["a supervised.probability"]
+    with pytest.raises(DataError, match="no score to compare"):
+        compare_scores([], references=asked.references)
+
+
 def test_runs_that_do_not_serve_are_refused(tmp_path: Path) -> None:
     columns = run(tmp_path / "run", 40)
     with pytest.raises(InputError, match="finished run"):

@@ -39,15 +39,20 @@ def plot_score_boxes(result: Comparison, *, width: float = WIDE) -> Figure:
     -------
     matplotlib.figure.Figure
         One row per score: whiskers from minimum to maximum, the median as a bar, and where signals
-        are known a box between the quartiles and a point for each signal.
+        are known a box between the quartiles and a point for each signal; references that learned
+        from labels below a line.
     """
-    shown = result.summaries[:MOST]
+    shown = (*result.summaries[:MOST], *result.references)
     figure = new_figure(width, 1.3 + 0.26 * len(shown))
     axes = figure.subplots()
     methods, totals = result.totals()
     rows = dict(zip(methods, totals, strict=True))
+    known = (reference.method for reference in result.references)
+    rows |= dict(zip(known, result.reference_totals(), strict=True))
     for i, summary in enumerate(shown):
         _box(axes, -float(i), summary, rows.get(summary.method))
+    if result.references:
+        axes.axhline(len(result.references) - len(shown) + 0.5, color=INK, lw=0.8, gid="labels")
     axes.axvline(1.0, color=MUTED, lw=0.8, ls=":")
     axes.set_xscale("symlog", linthresh=_LINEAR)
     top = max([summary.maximum for summary in shown])
@@ -55,9 +60,10 @@ def plot_score_boxes(result: Comparison, *, width: float = WIDE) -> Figure:
     ticks = [t for t in (0, 0.5, 1, 2, 5, 10, 20, 50, 100, 1000) if t <= 1.5 * max(top, _LINEAR)]
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.minorticks_off()
-    axes.set_yticks(
-        -np.arange(len(shown)), [plain(s.method, 40 if width > 6 else 20) for s in shown]
-    )
+    room = 40 if width > 6 else 20
+    names = [plain(s.method, room) for s in result.summaries[:MOST]]
+    names += [f"{plain(s.method, room - 9)} (labels)" for s in result.references]
+    axes.set_yticks(-np.arange(len(shown)), names)
     axes.tick_params(axis="y", which="both", left=False, right=False, labelsize=8)
     axes.set_ylim(-len(shown) + 0.4, 0.6)
     axes.set_xlabel(r"total improvement max $\varepsilon_S / \sqrt{\varepsilon_B}$")
