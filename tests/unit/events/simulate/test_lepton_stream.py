@@ -11,13 +11,16 @@ import numpy as np
 import pytest
 
 from bycatch.errors import DataError
+from bycatch.events.simulate import leptons_redecay
 from bycatch.events.simulate.chunk import make_rows
 from bycatch.events.simulate.generator import Generator
 from bycatch.events.simulate.leptons import LEPTON_COLUMNS, PARTICLE_COLUMNS, true_leptons
 from bycatch.events.simulate.leptons_redecay import (
     HEAVY,
-    STABLE_HEAVY,
+    LIGHT,
+    STABLE,
     Versions,
+    _copies,
     pick_versions,
     redecay,
     start_decays,
@@ -153,7 +156,7 @@ def test_weighted_and_plain_generation_agree():
     expected = np.histogram(hardest, edges)[0] / n
     expected_error = np.sqrt(expected * (1.0 - expected) / n)
     bias = ("Selection = on", "SelectionPow = 2.", "SelectionRef = 20.")
-    settings = (*BEAUTY, *STABLE_HEAVY, *(f"PhaseSpace:bias2{line}" for line in bias))
+    settings = (*BEAUTY, *STABLE, *(f"PhaseSpace:bias2{line}" for line in bias))
     weighted, other = make_batch(settings, 500, 2, start_decays)
     versions = redecay(weighted, 6, pt_min=5.0)
     pt = leading(versions.particles)
@@ -175,7 +178,7 @@ def test_weighted_and_plain_generation_agree():
 
 
 def test_versions_keep_charge_and_have_their_leptons():
-    batch, _ = make_batch((*BEAUTY, *STABLE_HEAVY), 120, 3, start_decays)
+    batch, _ = make_batch((*BEAUTY, *STABLE), 120, 3, start_decays)
     versions = redecay(batch, 10, pt_min=8.0)
     assert len(versions.event) > 20
     assert np.all(np.diff(versions.event) >= 0)
@@ -184,13 +187,71 @@ def test_versions_keep_charge_and_have_their_leptons():
     before = ak.to_numpy(ak.sum(final_state(batch).charge, axis=1))
     after = ak.to_numpy(ak.sum(versions.particles.charge, axis=1))
     np.testing.assert_array_equal(after, before[versions.event])
-    assert not np.isin(np.abs(ak.to_numpy(ak.flatten(versions.particles.id))), HEAVY).any()
+    left = np.abs(ak.to_numpy(ak.flatten(versions.particles.id)))
+    assert not np.isin(left, (*HEAVY, *LIGHT)).any()
     energy = ak.to_numpy(ak.sum(versions.particles.E, axis=1))
     assert np.all(energy <= 13000.0 * (1.0 + 1e-6))
 
 
+# All pi0 decay to e e gamma, and b and c hadrons not at all, so that every lepton is of a pi0.
+DALITZ = ("111:onMode = off", "111:onIfAny = 11")
+ONLY_PI0 = (*(f"{code}:mayDecay = off" for code in HEAVY), *DALITZ)
+
+
+def decay_pi0(pythia, seed):
+    decayer = start_decays(pythia, seed)
+    for line in ONLY_PI0:
+        assert decayer.readString(line)
+    assert decayer.init()
+    return decayer
+
+
+def test_leptons_of_light_mesons_have_the_rate_of_plain_generation():
+    gluons = ("Beams:eCM = 13000.", "HardQCD:gg2gg = on", "PhaseSpace:pTHatMin = 20.", *FAST)
+    plain, _ = make_batch((*gluons, *ONLY_PI0), 500, 5)
+    hard = leading(final_state(plain)) > 5.0
+    rate = hard.mean()
+    batch, _ = make_batch((*gluons, *STABLE), 500, 6, decay_pi0)
+    versions = redecay(batch, 40, pt_min=5.0)
+    share = versions.share(leading(versions.particles) > 5.0)
+    assert hard.sum() > 16
+    error = np.hypot(hard.std(), share.std()) / np.sqrt(500)
+    assert abs(share.mean() - rate) < 4.0 * error
+
+
+def test_versions_beyond_the_most_are_drawn_without_bias(monkeypatch):
+    shares = []
+    for most in (2, 10_000):
+        monkeypatch.setattr(leptons_redecay, "MOST", most)
+        batch, _ = make_batch((*BEAUTY, *STABLE), 150, 7, start_decays)
+        versions = redecay(batch, 60, pt_min=4.0)
+        assert np.bincount(versions.event).max() <= most
+        hard = leading(versions.particles) > 7.0  # another cut than the one of the drawing
+        shares.append(versions.share(hard))
+    drawn, all_of_them = shares
+    assert np.bincount(versions.event).max() > 2
+    difference = drawn - all_of_them  # of the same events, decayed anew
+    assert np.count_nonzero(difference) > 10
+    assert abs(difference.mean()) < 4.0 * difference.std() / np.sqrt(len(difference))
+
+
+def test_events_are_decayed_most_where_a_lepton_can_be_isolated():
+    def particles(rows):
+        px, eta, code = np.array(rows, dtype=float).T
+        fields = {"px": px, "py": 0.0 * px, "pz": px * np.sinh(eta), "E": px * np.cosh(eta)}
+        return ak.zip(fields | {"id": code.astype(int)})
+
+    beauty, pion, jet = (40.0, 1.0, 511), (40.0, 1.0, 111), (21.0, 1.2, 211)
+    far = (100.0, -1.0, 211)
+    events = [[beauty, far], [beauty, jet], [pion, far], [pion, jet], [far]]
+    events.append([beauty, jet, (30.0, -2.0, 111)])
+    stable = ak.Array([particles(rows) for rows in events])
+    hard = stable[(stable.id == 511) | (stable.id == 111)]
+    np.testing.assert_array_equal(_copies(stable, hard, 400), [400, 20, 40, 20, 1, 40])
+
+
 def test_no_event_with_a_lepton_gives_no_version():
-    batch, _ = make_batch((*BEAUTY, *STABLE_HEAVY), 20, 4, start_decays)
+    batch, _ = make_batch((*BEAUTY, *STABLE), 20, 4, start_decays)
     versions = redecay(batch, 1, pt_min=500.0)
     assert len(versions.event) == 0
     assert len(versions.particles) == 0
@@ -222,7 +283,7 @@ def test_qcd_rows_carry_the_accepted_share():
     assert len(set(weight)) == 6
     # All but the last row enter the tally, which the column repeats up to its constant.
     ratio = tally.accepted / weight[:5].sum()
-    assert ratio == pytest.approx(2.0e-3, rel=1e-9)
+    assert ratio == pytest.approx(1.2e-3, rel=1e-9)
     assert tally.n_accepted == 5
     kish = np.square(weight[:5].sum()) / np.square(weight[:5]).sum()
     assert combine([tally])["effective_accepted"] == pytest.approx(kish)

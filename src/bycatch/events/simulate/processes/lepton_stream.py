@@ -25,7 +25,7 @@ from bycatch.events.simulate.leptons import (
     truth_columns,
 )
 from bycatch.events.simulate.leptons_redecay import (
-    STABLE_HEAVY,
+    STABLE,
     pick_versions,
     redecay,
     start_decays,
@@ -45,13 +45,13 @@ QCD_SETTINGS = (
     "PhaseSpace:bias2Selection = on",
     "PhaseSpace:bias2SelectionPow = 2.",
     "PhaseSpace:bias2SelectionRef = 30.",
-    *STABLE_HEAVY,
+    *STABLE,
 )
 
-_COPIES = 400
-# Makes the weights of rows 1 on average: measured to 5 %, and a constant so that a row does not
+_COPIES = 1500
+# Makes the weights of rows 1 on average: measured to 10 %, and a constant so that a row does not
 # depend on its chunk.
-_MEAN_WEIGHT = 2.0e-3
+_MEAN_WEIGHT = 1.2e-3
 
 _LEPTONS = "onIfAny = 11 13 15"
 _SETTINGS = {
@@ -81,7 +81,7 @@ def select_qcd(batch: Batch, *, copies: int = _COPIES, particles: bool = False) 
     batch : Batch
         See `redecay`.
     copies : int
-        Decays of each event.
+        Decays of an event, see `redecay`.
     particles : bool
         Add `PARTICLE_COLUMNS`.
 
