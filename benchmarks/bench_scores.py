@@ -4,7 +4,10 @@ Run from the project's root::
 
     bycatch simulate top_jets --events 50000 --seed 7 -o runs/sim/top_jets.parquet
     bycatch simulate qcd_jets --events 50000 --seed 7 -o runs/sim/qcd_jets.parquet
-    OMP_NUM_THREADS=1 python benchmarks/bench_scores.py run --pair top   # or dark, gluino
+    bycatch simulate dark_jets --events 15000 --seed 101 -o runs/sim/dark_jets_101.parquet
+    bycatch simulate qcd_jets_150 --events 7500 --seed 101 -o runs/sim/qcd_jets_150_101.parquet
+    OMP_NUM_THREADS=1 python benchmarks/bench_scores.py run --pair top
+    OMP_NUM_THREADS=1 python benchmarks/bench_scores.py run --pair dark --train 5000
     python benchmarks/bench_scores.py report
 
 What is measured
@@ -33,7 +36,7 @@ import hashlib
 import json
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +58,6 @@ from bycatch.tasks.random import stream
 ROOT = Path(__file__).resolve().parents[1]
 SIM = ROOT / "runs" / "sim"
 EPS_S = 0.2
-TEST = 5000
 
 
 @dataclass(frozen=True)
@@ -68,20 +70,20 @@ class Pair:
         Files under ``runs/sim``; `first` is the background of the direct task.
     real : bool
         Whether the public top-tagging sample is of the same kind.
-    half_width : tuple of float
-        Of the images.
+    test : int
+        Jets of each kind that are tested; the first ones of the file.
     """
 
     first: str
     second: str
     real: bool = False
-    half_width: tuple[float, float] = field(default=(0.58, 0.70))
+    test: int = 5000
 
 
 PAIRS = {
     "top": Pair("qcd_jets.parquet", "top_jets.parquet", real=True),
-    "dark": Pair("qcd_jets_150_101.parquet", "dark_jets_101.parquet"),
-    "semivisible": Pair("qcd_jets_150_101.parquet", "semivisible_jets_101.parquet"),
+    "dark": Pair("qcd_jets_150_101.parquet", "dark_jets_101.parquet", test=2500),
+    "semivisible": Pair("qcd_jets_150_101.parquet", "semivisible_jets_101.parquet", test=2500),
 }
 
 
@@ -122,9 +124,11 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
     normal, other = (pair.first, pair.second)
     if job["direction"] == "inverse":
         normal, other = other, normal
-    sets = {name: represented(SIM / name, method, job["train"] + TEST) for name in (normal, other)}
-    train = {name: part(sets[name], slice(TEST, None)) for name in sets}
-    test = {name: part(sets[name], slice(0, TEST)) for name in sets}
+    sets = {
+        name: represented(SIM / name, method, job["train"] + pair.test) for name in (normal, other)
+    }
+    train = {name: part(sets[name], slice(pair.test, None)) for name in sets}
+    test = {name: part(sets[name], slice(0, pair.test)) for name in sets}
     start = time.process_time()
     if method.supervised:
         model = taught(method, train[normal], train[other], job["members"])
