@@ -34,5 +34,5 @@ html_theme = "furo"
 html_title = f"bycatch {__version__}"
 templates_path: list[str] = []
 
-# The page of the configuration's keys is made from the models that check them.
-write_reference(Path(__file__).parent / "reference" / "config.md")
+# The pages of the configurations' keys are made from the models that check them.
+write_reference(Path(__file__).parent / "reference")

@@ -1,56 +1,132 @@
-"""Write the page of the configuration's keys from the pydantic models that check them."""
+"""Write the pages of the configurations' keys from the pydantic models that check them."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
+from bycatch.config.compare import CompareConfig
 from bycatch.config.schema import SearchConfig
+from bycatch.config.score_schema import ScoreConfig
+from bycatch.config.trigger import TriggerConfig
 
-__all__ = ["reference", "write_reference"]
+__all__ = ["PAGES", "Page", "reference", "write_reference"]
 
-HEAD = """# Every key of a search
 
-<!-- Made by docs/config_reference.py from src/bycatch/config/schema.py: change it there. -->
+@dataclass(frozen=True)
+class Page:
+    """Keys of one verb's YAML file.
 
-`bycatch search` reads one YAML file with these keys. Relative paths resolve against the folder of
-the file. An unknown key is an error that names the nearest ones. Expressions are the columns' names
+    Attributes
+    ----------
+    title, verb : str
+    model : type of BaseModel
+    source : str
+        File that holds the model.
+    prefix : str
+        Of the names of its blocks, left out in titles.
+    text : str
+        Further sentences of the introduction.
+    """
+
+    title: str
+    verb: str
+    model: type[BaseModel]
+    source: str
+    prefix: str = ""
+    text: str = ""
+
+
+_DRY_RUN = "`bycatch {verb} FILE --dry-run` prints the file with all defaults."
+_EXPRESSIONS = """Expressions are the columns' names
 with `+ - * / **`, comparisons, `&`, `|`, `~`, indices of variable-length columns (`Jet_pt[:, 0]`)
-and the usual numpy functions (`minimum`, `where`, `abs`, `log` ...).
-`bycatch search FILE --dry-run` prints the file with all defaults.
+and the usual numpy functions (`minimum`, `where`, `abs`, `log` ...)."""
+
+PAGES: dict[str, Page] = {
+    "config.md": Page(
+        "Every key of a search",
+        "search",
+        SearchConfig,
+        "src/bycatch/config/schema.py",
+        text=f"{_EXPRESSIONS}\n{_DRY_RUN}",
+    ),
+    "config-score.md": Page(
+        "Every key of scores without labels",
+        "score",
+        ScoreConfig,
+        "src/bycatch/config/score_schema.py",
+        prefix="Score",
+        text=f"{_EXPRESSIONS}\n{_DRY_RUN}",
+    ),
+    "config-trigger.md": Page(
+        "Every key of a trigger",
+        "trigger",
+        TriggerConfig,
+        "src/bycatch/config/trigger.py",
+        text=f"{_EXPRESSIONS}\n{_DRY_RUN}",
+    ),
+    "config-compare.md": Page(
+        "Every key of a comparison of scores",
+        "compare",
+        CompareConfig,
+        "src/bycatch/config/compare.py",
+        prefix="Compare",
+        text="`bycatch compare` takes runs and tables themselves, too, where all keys have their\n"
+        "defaults.",
+    ),
+}
+"""Pages by file name."""
+
+HEAD = """# {title}
+
+<!-- Made by docs/config_reference.py from {source}: change it there. -->
+
+`bycatch {verb}` reads one YAML file with these keys. Relative paths resolve against the folder of
+the file. An unknown key is an error that names the nearest ones. {text}
 """
 
 
-def write_reference(path: Path) -> None:
-    """Write the page where it changed, so that Sphinx does not rebuild for nothing."""
-    text = reference()
-    if not path.exists() or path.read_text(encoding="utf-8") != text:
-        path.write_text(text, encoding="utf-8")
+def write_reference(folder: Path) -> None:
+    """Write the pages where they changed, so that Sphinx does not rebuild for nothing."""
+    for name, page in PAGES.items():
+        path, text = folder / name, reference(page)
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
 
 
-def reference() -> str:
-    """Return the page: one table for each block, and the JSON schema."""
-    schema = SearchConfig.model_json_schema()
+def reference(page: Page) -> str:
+    """Return a page: one table for each block, and the JSON schema."""
+    schema = page.model.model_json_schema()
     definitions = schema.get("$defs", {})
-    parts = [HEAD, _block("The file", schema, definitions)]
-    parts += [_block(_title(name), block, definitions) for name, block in definitions.items()]
+    text = page.text.format(verb=page.verb)
+    parts = [HEAD.format(title=page.title, verb=page.verb, source=page.source, text=text)]
+    parts.append(_block("The file", schema, definitions, page.prefix))
+    parts += [
+        _block(f"Block `{_short(name, page.prefix)}`", block, definitions, page.prefix)
+        for name, block in definitions.items()
+    ]
     parts.append(f"## JSON schema\n\n```json\n{json.dumps(schema, indent=1)}\n```\n")
     return "\n".join(parts)
 
 
-def _title(name: str) -> str:
-    return f"Block `{name.removesuffix('Config').lower()}`"
+def _short(name: str, prefix: str) -> str:
+    """Return the name of a block; the whole one where nothing else is left."""
+    whole = name.removesuffix("Config")
+    return (whole.removeprefix(prefix) or whole).lower()
 
 
-def _block(title: str, schema: dict[str, Any], definitions: dict[str, Any]) -> str:
+def _block(title: str, schema: dict[str, Any], definitions: dict[str, Any], prefix: str) -> str:
     required = set(schema.get("required", []))
     lines = [f"## {title}", "", schema.get("description", ""), ""]
     lines += ["| key | type | default | meaning |", "|---|---|---|---|"]
     for key, field in schema["properties"].items():
         default = "(required)" if key in required else _default(field.get("default"))
         text = _described(field, definitions).replace("|", "\\|")
-        lines.append(f"| `{key}` | {_type(field)} | {default} | {text} |")
+        lines.append(f"| `{key}` | {_type(field, prefix)} | {default} | {text} |")
     return "\n".join([*lines, ""])
 
 
@@ -64,23 +140,26 @@ def _default(value: Any) -> str:
     return "" if value is None else f"`{json.dumps(value)}`"
 
 
-def _type(field: dict[str, Any]) -> str:
+def _type(field: dict[str, Any], prefix: str) -> str:
     """Return a field's type in words."""
     if "$ref" in field:
-        return f"block `{field['$ref'].rpartition('/')[2].removesuffix('Config').lower()}`"
+        return f"block `{_short(field['$ref'].rpartition('/')[2], prefix)}`"
     if "anyOf" in field:
-        return " or ".join(dict.fromkeys(_type(choice) for choice in field["anyOf"]))
+        return " or ".join(dict.fromkeys(_type(choice, prefix) for choice in field["anyOf"]))
     if "enum" in field:
         return " or ".join(f"`{value}`" for value in field["enum"])
     if "const" in field:
         return f"`{field['const']}`"
     kind = field.get("type", "any")
     if kind == "array":
-        return f"list of {_type(field['items'])}" if "items" in field else "list"
-    names = {
-        "string": "text",
-        "integer": "whole number",
-        "null": "nothing",
-        "object": "mapping of names to texts",
-    }
-    return names.get(kind, kind)
+        return f"list of {_type(field['items'], prefix)}" if "items" in field else "list"
+    names = {"string": "text", "integer": "whole number", "null": "nothing"}
+    return _mapping(field, prefix) if kind == "object" else names.get(kind, kind)
+
+
+def _mapping(field: dict[str, Any], prefix: str) -> str:
+    """Return what a mapping holds; where its keys have a pattern, the values stand below that."""
+    patterns = field.get("patternProperties", {})
+    values = next(iter(patterns.values()), field.get("additionalProperties"))
+    blocks = isinstance(values, dict) and "$ref" in values
+    return f"mapping of names to {_type(values, prefix) if blocks else 'texts'}"

@@ -22,51 +22,42 @@ _Fraction = Annotated[float, Field(gt=0.0, lt=1.0)]
 
 
 class CompareInput(BaseModel):
-    """One run or one table.
-
-    Attributes
-    ----------
-    path : str
-        Folder of `bycatch score`, or CSV table.
-    name : str
-        Put before the names of its scores; needed where two inputs name theirs alike.
-    channel : str
-        Of a run: the best channel counts for each signal.
-    scores : list of str, optional
-        Columns of a run; all of its scores by default. What learned from labels stands beside them.
-    """
+    """One run or one table."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    path: str = Field(min_length=1)
-    name: str = ""
-    channel: str = ""
-    scores: list[str] | None = None
+    path: str = Field(min_length=1, description="Folder of `bycatch score`, or CSV table.")
+    name: str = Field(
+        "",
+        description="Put before the names of its scores; needed where two inputs name theirs "
+        "alike.",
+    )
+    channel: str = Field("", description="Of a run: the best channel counts for each signal.")
+    scores: list[str] | None = Field(
+        None,
+        description="Columns of a run; all of its scores where absent. What learned from labels "
+        "stands beside them.",
+    )
 
 
 class CompareConfig(BaseModel):
-    """A comparison of scores.
-
-    Attributes
-    ----------
-    inputs : list of CompareInput
-    eps_b : list of float
-        Background efficiencies at which runs are read; tables have their own.
-    split : str
-        Rows of runs that are used.
-    seed : int
-        Of the draws behind the errors of minimum, median and maximum.
-    output : str, optional
-        Run folder.
-    """
+    """A comparison of scores."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    inputs: list[CompareInput] = Field(min_length=1)
-    eps_b: list[_Fraction] = Field(default=list(EPS_B), min_length=1)
-    split: str = "test"
-    seed: int = Field(default=0, ge=0)
-    output: str | None = None
+    inputs: list[CompareInput] = Field(min_length=1, description="What to compare.")
+    eps_b: list[_Fraction] = Field(
+        default=list(EPS_B),
+        min_length=1,
+        description="Background efficiencies at which runs are read; tables have their own.",
+    )
+    split: str = Field("test", description="Rows of runs that are used.")
+    seed: int = Field(
+        default=0,
+        ge=0,
+        description="Of the draws behind the errors of minimum, median and maximum.",
+    )
+    output: str | None = Field(None, description="Run folder; `runs/NAME` where absent.")
 
 
 @dataclass(frozen=True)
