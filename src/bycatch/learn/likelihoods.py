@@ -6,15 +6,12 @@ are of different kinds: momenta with a peak at zero, masses, counts, flags. Each
 with their correlations, use a flow of `bycatch.learn`.
 
 The functions compute in double precision: differences of distribution functions far in a tail need
-it, and there are few features. In a graph that leaves Python they compute in single precision, with
-approximations whose operations every runtime has; -log p then agrees to some 1e-6 of itself.
+it, and there are few features. A graph that leaves Python takes `bycatch.learn.likelihoods_graph`.
 
 References
 ----------
 .. [1] O. Cerri et al., "Variational autoencoders for new physics mining at the Large Hadron
    Collider", arXiv:1811.10276, section 4 (which feature has which density).
-.. [2] W. H. Press et al., Numerical Recipes, 2nd ed. (1992), sections 6.1 and 6.2 (the gamma and
-   the error function in a graph).
 """
 
 from __future__ import annotations
@@ -46,31 +43,10 @@ CLIP = 1e-4
 _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 _FAR = -100.0  # widths below the mean from where the tail's expansion is good to 1e-10
 
-_ERFC = (
-    -1.26551223,
-    1.00002368,
-    0.37409196,
-    0.09678418,
-    -0.18628806,
-    0.27886807,
-    -1.13520398,
-    1.48851587,
-    -0.82215223,
-    0.17087277,
-)
-_LANCZOS = (
-    76.18009172947146,
-    -86.50532032941677,
-    24.01409824083091,
-    -1.231739572450155,
-    0.1208650973866179e-2,
-    -0.5395239384953e-5,
-)
-
 
 def _precise(x: Tensor) -> Tensor:
     """Return numbers in the precision of the densities."""
-    return x.float() if torch.compiler.is_exporting() else x.double()
+    return x.double()
 
 
 def _log_cdf(z: Tensor) -> Tensor:
@@ -78,36 +54,12 @@ def _log_cdf(z: Tensor) -> Tensor:
 
     torch's derivative takes the difference of two squares, and is wrong far in the tail.
     """
-    if torch.compiler.is_exporting():
-        return _graph_log_cdf(z)
     far = z.clamp_max(_FAR)
     inverse = far.square().reciprocal()
     series = torch.log1p(-inverse * (1.0 - 3.0 * inverse))
     tail = -0.5 * far.square() - torch.log(-far) - _HALF_LOG_2PI + series
     near = torch.special.log_ndtr(z.clamp_min(_FAR))
     return torch.where(z > _FAR, near, tail)
-
-
-def _graph_log_cdf(z: Tensor) -> Tensor:
-    """Return log Phi(z) to 1e-7, by a polynomial for erfc of [2]_ that is good in the tail."""
-    t = z.abs() * math.sqrt(0.5)
-    tau = 1.0 / (1.0 + 0.5 * t)
-    series = torch.full_like(tau, _ERFC[-1])
-    for coefficient in _ERFC[-2::-1]:
-        series = series * tau + coefficient
-    tail = torch.log(0.5 * tau) - t.square() + series
-    return torch.where(z < 0.0, tail, torch.log(1.0 - torch.exp(tail)))
-
-
-def _log_factorial(x: Tensor) -> Tensor:
-    """Return log x!."""
-    if not torch.compiler.is_exporting():
-        return torch.lgamma(x + 1.0)
-    series = torch.full_like(x, 1.000000000190015)
-    for j, coefficient in enumerate(_LANCZOS):
-        series = series + coefficient / (x + (2.0 + j))
-    power = (x + 1.5) * torch.log(x + 6.5) - (x + 6.5)
-    return power + torch.log(math.sqrt(2.0 * math.pi) * series / (x + 1.0))
 
 
 def gaussian(x: Tensor, mean: Tensor, width: Tensor) -> Tensor:
@@ -180,7 +132,7 @@ def charge(x: Tensor, logit: Tensor) -> Tensor:
 def poisson(x: Tensor, rate: Tensor) -> Tensor:
     """Return log p of a count 0, 1, 2, ... at a positive rate."""
     x, rate = _precise(x), _precise(rate)
-    return x * torch.log(rate) - rate - _log_factorial(x)
+    return x * torch.log(rate) - rate - torch.lgamma(x + 1.0)
 
 
 Raw = Sequence[Tensor]

@@ -32,6 +32,7 @@ from bycatch.learn.likelihoods import CLIP, DENSITIES, Density
 from bycatch.learn.members import MemberRows, check_choice, check_option
 from bycatch.learn.nets.mlp import draw_weights, forward
 from bycatch.score.base import Inputs
+from bycatch.score.likelihood_graph import GraphOptions, LikelihoodGraph
 from bycatch.score.neural import NeuralScore, Noise, part
 from bycatch.score.variational import (
     importance_weighted,
@@ -339,6 +340,17 @@ class LikelihoodVae(NeuralScore):
             return divergence
         reconstruction = self.feature_losses(parameters, columns, mean).sum(dim=2)
         return reconstruction + self.beta * divergence if name == "total" else reconstruction
+
+    def graph(self, parameters: Mapping[str, Tensor], name: str) -> LikelihoodGraph:
+        """Return a score as a graph of few operations, the mean over the given members."""
+        options = GraphOptions(
+            densities=[density.name for density in self.feature_densities(self.shape_[0])],
+            smallest_width=self.smallest_width,
+            beta=self.beta,
+            reach=_REACH,
+            noise=scoring_noise(self.seed, self.samples, self.n_latent, torch.zeros(1)),
+        )
+        return LikelihoodGraph(parameters, options, name)
 
     def encoded(self, parameters: Mapping[str, Tensor], columns: Mapping[str, Tensor]) -> Tensor:
         """Return the posterior's means, of shape (n_members, n_rows, n_latent)."""

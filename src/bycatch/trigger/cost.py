@@ -8,7 +8,7 @@ same shapes, which no program can beat by much.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,7 +94,10 @@ def size_of(path: Path | str) -> Size:
         shapes.setdefault(entry.name, tuple(d.dim_value or 1 for d in dims))
     arrays = [onnx.numpy_helper.to_array(entry) for entry in graph.initializer]
     floats = [array for array in arrays if array.dtype.kind == "f"]
-    products = tuple(_product(node, shapes) for node in graph.node if node.op_type in _PRODUCTS)
+    held = {entry.name for entry in graph.initializer}
+    products = tuple(
+        _product(node, shapes, held) for node in graph.node if node.op_type in _PRODUCTS
+    )
     convolutions = sum(_convolution(node, shapes) for node in graph.node if "Conv" in node.op_type)
     return Size(
         parameters=sum(array.size for array in floats),
@@ -107,11 +110,15 @@ def size_of(path: Path | str) -> Size:
 _PRODUCTS = ("MatMul", "Gemm")
 
 
-def _product(node: Any, shapes: Mapping[str, tuple[int, ...]]) -> tuple[int, int, int]:
+def _product(
+    node: Any, shapes: Mapping[str, tuple[int, ...]], held: Container[str]
+) -> tuple[int, int, int]:
     left, right, out = (shapes[name] for name in (node.input[0], node.input[1], node.output[0]))
     inner = left[-1]
     if node.op_type == "Gemm" and any(a.name == "transA" and a.i for a in node.attribute):
         inner = left[0]
+    if len(out) == 2 and node.input[0] in held:
+        return out[1], inner, out[0]  # events are columns
     return int(np.prod(out[:-1])), inner, out[-1] if right else 1
 
 

@@ -13,10 +13,10 @@ import io
 import json
 import logging
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -38,6 +38,14 @@ _TRACED_ROWS = 3
 """Rows of the example that the graph is made from; any number may be scored."""
 
 
+@runtime_checkable
+class _OwnGraph(Protocol):
+    """A score that knows a leaner graph than the operations of its `scores`."""
+
+    def graph(self, parameters: Mapping[str, Tensor], name: str) -> torch.nn.Module:
+        """Return the mean over members of a score, as a function of rows."""
+
+
 class _Graph(torch.nn.Module):
     """A trained score as a function of its inputs alone."""
 
@@ -54,15 +62,24 @@ class _Graph(torch.nn.Module):
         self._name = name
         self._threshold = threshold
         self._preprocessing = preprocessing
+        self._lean: torch.nn.Module | None = None
+        self._members = len(members)
+        if isinstance(score, _OwnGraph):
+            own = {key: value[list(members)] for key, value in score.parameters_.items()}
+            self._lean = score.graph(own, name)
+            return
         self._names = {key: key.replace(".", "__") for key in score.parameters_}
         for key, place in self._names.items():
             self.register_buffer(place, score.parameters_[key][list(members)])
-        self._members = len(members)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> tuple[Tensor, ...]:
         """Return the score of each row and, where there is a threshold, whether it passes."""
         if self._preprocessing is not None:
             x = self._preprocessing(x)
+        score = self._score(x, mask) if self._lean is None else self._lean(x)
+        return (score,) if self._threshold is None else (score, score >= self._threshold)
+
+    def _score(self, x: Tensor, mask: Tensor | None) -> Tensor:
         columns = {"x": x} if mask is None else {"x": x, "mask": mask}
         columns = {
             key: value.unsqueeze(0).expand(self._members, *value.shape)
@@ -70,8 +87,7 @@ class _Graph(torch.nn.Module):
         }
         parameters = {key: getattr(self, place) for key, place in self._names.items()}
         found = self.score.scores(parameters, self.score.prepared(columns), self._name)
-        score = found.mean(dim=0)
-        return (score,) if self._threshold is None else (score, score >= self._threshold)
+        return found.mean(dim=0)
 
 
 def export_onnx(

@@ -269,3 +269,32 @@ def test_it_computes_where_its_parameters_are(fitted, prior):
     assert all(parameters[name].grad.device.type == "meta" for name in learned)
     for name in vae.score_names:
         assert vae.scores(parameters, columns, name).device.type == "meta"
+
+
+@pytest.mark.parametrize(
+    ("options", "dtype"),
+    [({"prior": "learned"}, "float32"), ({"prior": "standard", "beta": 1.0}, "float64")],
+)
+def test_a_graph_of_few_operations_repeats_all_scores(options, dtype):
+    vae = LikelihoodVae(2, features=FEATURES, dtype=dtype, **QUICK, **options).fit(lepton_rows())
+    usual = lepton_rows(3000, seed=8)
+    odd = lepton_rows(50, seed=9)
+    for name, density in FEATURE_DENSITIES.items():
+        if density not in {"bernoulli", "charge"}:
+            odd[:, FEATURES.index(name)] = np.round(np.abs(odd[:, FEATURES.index(name)]) * 1e4)
+    for name in vae.score_names:
+        graph = vae.graph(vae.parameters_, name)
+        for x in (usual, odd):
+            with torch.no_grad():
+                found = graph(torch.from_numpy(x)).double().numpy()
+            expected = vae.score(x, name=name)
+            difference = np.abs(found - expected) / np.maximum(1.0, np.abs(expected))
+            assert difference.max() < 1e-5, name
+
+
+def test_a_graph_of_one_kind_and_without_hidden_layers():
+    x = np.random.default_rng(4).normal(size=(300, 5)).astype(np.float32)
+    vae = LikelihoodVae(hidden=(), **QUICK).fit(x)
+    with torch.no_grad():
+        found = vae.graph(vae.parameters_, "total")(torch.from_numpy(x)).numpy()
+    np.testing.assert_allclose(found, vae.score(x), rtol=1e-5, atol=1e-5)

@@ -114,6 +114,32 @@ def test_size_is_counted_from_the_graph(trained, graph):
     assert size.bits == 32 * size.parameters
 
 
+def test_a_likelihood_stays_itself_and_its_products_are_counted(tmp_path):
+    rng = np.random.default_rng(6)
+
+    def rows(n):
+        positive = np.where(rng.random((n, 2)) < 0.3, 0.0, rng.lognormal(3.0, 1.0, (n, 2)))
+        counts = np.concatenate([rng.poisson(1.0, (n, 2)), rng.poisson(30.0, (n, 1))], axis=1)
+        flags = np.stack([rng.integers(0, 2, n), rng.choice([-1, 1], n)], axis=1)
+        return np.concatenate([positive, counts, flags], axis=1).astype(np.float32)
+
+    kinds = ("clipped_log_normal", "truncated_gaussian", *2 * ("discrete_gaussian",))
+    kinds += ("poisson", "bernoulli", "charge")
+    vae = make_score("likelihood_vae", densities=kinds, hidden=(30, 20), members=2, **QUICK)
+    vae.fit(rows(500))
+    X = rows(100_000)
+    X[::7, :5] = np.round(5.0 * X[::7, :5])  # far outside of what it was trained on
+    for name in ("total", "latent"):
+        graph = OnnxScore(export_onnx(vae, tmp_path / f"{name}.onnx", name=name, members=[1]))
+        assert check_parity(vae, graph, X, members=[1]).largest < 1e-5
+    graph = OnnxScore(export_onnx(vae, tmp_path / "total.onnx"))
+    assert check_parity(vae, graph, X[:1000]).largest < 1e-5
+    member = [(1, 7, 30), (1, 30, 20), (1, 20, 8), (1, 4, 20), (1, 20, 30), (1, 30, 12)]
+    assert size_of(graph.path).products == tuple(2 * member)
+    assert graph.score(X[:1]).shape == (1,)
+    assert graph.score(X[:0]).shape == (0,)
+
+
 def test_times_are_measured(graph):
     timing = measure(graph, vectors(100), batch=100, seconds=0.05)
     assert timing.batch == 100
