@@ -1,12 +1,13 @@
 """The lepton stream: its four processes at their fractions, and the four benchmarks.
 
-Files come from ``bycatch simulate NAME_particles``; QCD rows are weighted. An event's weight is its
-process's fraction divided by the process's sum of weights, times the number of all rows.
+Files come from ``bycatch simulate NAME_particles --seed N -o NAME_particles_N.parquet``; QCD rows
+are weighted. An event's weight is its process's fraction divided by the process's sum of weights,
+times the number of all rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from bycatch.represent import represent
 from bycatch.represent.base import Representation
 from bycatch.tasks.random import stream
 
-__all__ = ["FRACTIONS", "SIGNALS", "Stream", "load"]
+__all__ = ["FRACTIONS", "SIGNALS", "Stream", "file_names", "load"]
 
 SIM = Path(__file__).resolve().parents[1] / "runs" / "sim"
 FRACTIONS = {"w": 0.592, "qcd": 0.338, "z": 0.067, "tt": 0.003}
@@ -67,17 +68,31 @@ class Stream:
         return self.rows(~np.isin(self.process, SIGNALS))
 
 
-def load(representation: Mapping[str, Any], folder: Path = SIM) -> Stream:
-    """Read all files that are there, in a representation."""
+def file_names(last: int | None = None, folder: Path = SIM) -> list[str]:
+    """Return the names of all files of the stream, or of those up to a seed."""
+    found = []
+    for kind in (*FRACTIONS, *SIGNALS):
+        stem = f"{kind}_lepton_particles" if kind in FRACTIONS else f"{kind}_particles"
+        paths = [path for path in sorted(folder.glob(f"{stem}_*.parquet")) if path.is_file()]
+        found += [
+            path.name for path in paths if last is None or int(path.stem.rpartition("_")[2]) <= last
+        ]
+    return found
+
+
+def load(
+    representation: Mapping[str, Any], files: Collection[str] | None = None, folder: Path = SIM
+) -> Stream:
+    """Read files (all that are there, or those of `file_names`) in a representation."""
     options = dict(representation)
     name = options.pop("name")
+    chosen = file_names(folder=folder) if files is None else files
     parts: list[Representation] = []
     weights, process = [], []
     for kind in (*FRACTIONS, *SIGNALS):
-        pattern = f"{kind}_lepton_particles_*.parquet" if kind in FRACTIONS else None
-        files = sorted(folder.glob(pattern or f"{kind}_particles_*.parquet"))
-        files = [path for path in files if path.is_file()]
-        events = read([str(path) for path in files], weight="weight")
+        stem = f"{kind}_lepton_particles" if kind in FRACTIONS else f"{kind}_particles"
+        own = [str(folder / path) for path in chosen if path.startswith(stem)]
+        events = read(own, weight="weight")
         parts.append(represent(name, events, **options))
         weight = np.asarray(events.weight, dtype=np.float64)
         weights.append(weight * (FRACTIONS.get(kind, 1.0) / weight.sum()))

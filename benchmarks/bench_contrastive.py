@@ -15,6 +15,8 @@ spread over seeds, and does not hold the error of the samples, which all rows sh
 ``autoencoder, standard``  the same on standardised columns (the score `autoencoder` as it is).
 ``anomaly_clr``, ``anomaly_clr_plus``  with all augmentations.
 ``without NAME``           the same without this augmentation; ``symmetries`` without any anomalous.
+``supervised``             what labels would give: a dense network per signal on the same objects,
+                           trained on half of the signal too and measured on the other half.
 
 One QCD event carries some percent of all weight (importance sampling). In training, weights are cut
 off at `HEAVIEST` times the mean, the same for all rows; the test has all of them.
@@ -42,14 +44,16 @@ from typing import Any
 
 import numpy as np
 from _jobs import cpu_model, run_jobs, table
-from _stream import SIGNALS, load
+from _stream import SIGNALS, file_names, load
 
 from bycatch.evaluate import max_sic, roc
+from bycatch.learn import make_tagger
 from bycatch.learn.augmentations import ANOMALOUS, PHYSICAL
 from bycatch.learn.members import MemberRows
 from bycatch.score import make_score
 from bycatch.score.autoencoder import Autoencoder
 from bycatch.score.base import Inputs, Score
+from bycatch.tasks.random import stream
 
 ROOT = Path(__file__).resolve().parents[1]
 HEAVIEST = 20.0
@@ -86,6 +90,7 @@ def settings() -> dict[str, tuple[str, dict[str, Any]]]:
             kept = tuple(name for name in names if name != left_out)
             rows[f"without {left_out}"] = ("anomaly_clr", {option: kept})
     rows["symmetries"] = ("anomaly_clr", {"anomalous": ()})
+    rows["supervised"] = ("supervised", {})
     return rows
 
 
@@ -101,10 +106,12 @@ def built(kind: str, job: Mapping[str, Any], options: Mapping[str, Any]) -> Scor
 
 def run_job(job: dict[str, Any]) -> dict[str, Any]:
     """Train one setting on one half, and measure all of its scores."""
-    sample = load({"name": "objects"})
+    sample = load({"name": "objects"}, file_names(job["last"]))
     background = ~np.isin(sample.process, SIGNALS)
     learns = background & (sample.half == bool(job["half"]))
     kind, options = settings()[job["setting"]]
+    if kind == "supervised":
+        return supervised(sample, job)
     score = built(kind, job, options)
     start = time.process_time()
     weight = np.minimum(sample.weight[learns], HEAVIEST)
@@ -122,8 +129,43 @@ def run_job(job: dict[str, Any]) -> dict[str, Any]:
     return row
 
 
-def _measured(found: np.ndarray, sample: Any, test: np.ndarray, signal: str) -> dict[str, Any]:
-    used = test | (sample.process == signal)
+def supervised(sample: Any, job: Mapping[str, Any]) -> dict[str, Any]:
+    """Train a network per signal with labels, on the half that the other scores train on."""
+    start = time.process_time()
+    seen = flat(sample)
+    background = ~np.isin(sample.process, SIGNALS)
+    first = sample.half == bool(job["half"])
+    row: dict[str, Any] = {"scores": {"probability": {}}}
+    for signal in SIGNALS:
+        used = background | (sample.process == signal)
+        y = (sample.process[used] == signal).astype(np.int8)
+        judge = stream(job["half"], "judge").random(len(y)) < 0.2
+        train, check = (np.tile(first[used] & part, (job["seeds"], 1)) for part in (~judge, judge))
+        tagger = make_tagger("mlp", members=job["seeds"], steps=3000, rounds=15)
+        weight = np.minimum(sample.weight[used], HEAVIEST)
+        tagger.fit(seen[used], y, weight, train=train, validate=check, seed=job["half"])
+        found = tagger.predict(seen)
+        test = ~first & background
+        row["scores"]["probability"][signal] = _measured(found, sample, test, signal, ~first)
+    return {"seconds": time.process_time() - start, **row}
+
+
+def flat(sample: Any) -> np.ndarray:
+    """Return log pT, eta, sine and cosine of phi and the mask of all places, in one row."""
+    pt, eta, phi = np.moveaxis(sample.values, -1, 0)
+    parts = (np.log1p(pt), eta, np.sin(phi), np.cos(phi), np.ones_like(pt))
+    return np.concatenate([part * sample.mask for part in parts], axis=1).astype(np.float32)
+
+
+def _measured(
+    found: np.ndarray,
+    sample: Any,
+    test: np.ndarray,
+    signal: str,
+    kept: np.ndarray | None = None,
+) -> dict[str, Any]:
+    own = sample.process == signal
+    used = test | (own if kept is None else own & kept)
     label = (sample.process == signal)[used].astype(int)
     curves = [roc(member[used], label, sample.weight[used]) for member in found]
     whole = roc(found.mean(axis=0)[used], label, sample.weight[used])
@@ -167,7 +209,8 @@ def draw(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
             if row["job"]["half"]:
                 continue
             plain = row["job"]["setting"].startswith("autoencoder")
-            curve = np.array(row["scores"][OWN[plain]][signal]["curve"])
+            name = OWN[plain] if row["job"]["setting"] != "supervised" else "probability"
+            curve = np.array(row["scores"][name][signal]["curve"])
             curve = curve[curve[:, 0] > 0.003]
             style = {"color": "black"} if plain else {}
             style["ls"] = "--" if row["job"]["setting"] == "autoencoder, standard" else "-"
@@ -190,6 +233,7 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--halves", type=int, nargs="+", choices=(0, 1), default=[0, 1])
+    parser.add_argument("--last", type=int, help="largest seed of the files that are read")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--rows", type=Path, default=ROOT / "runs" / "contrastive.jsonl")
     parser.add_argument("--name", default="contrastive", help="of the files that come out")
@@ -201,6 +245,7 @@ def main() -> int:
             "half": half,
             "steps": AE_STEPS if setting.startswith("autoencoder") else arguments.steps,
             "seeds": arguments.seeds,
+            "last": arguments.last,
         }
         for setting in arguments.settings
         for half in arguments.halves
