@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-__all__ = ["SCORE_PAPERS"]
+__all__ = ["FURTHER", "SCORE_PAPERS"]
+
+FURTHER: dict[str, tuple[str, ...]] = {
+    "recurrent_vae": ("gru", "scheduled-sampling", "vae-mining"),
+    "nae": ("normalized-autoencoder-jets", "topological-obstructions"),
+    "wnae": ("normalized-autoencoder", "topological-obstructions"),
+}
+"""Keys of papers beside the one that a score names itself, by the kind of the score."""
 
 SCORE_PAPERS: dict[str, tuple[str, str, int, str, str]] = {
     "deep-autoencoders": (
@@ -115,6 +122,26 @@ SCORE_PAPERS: dict[str, tuple[str, str, int, str, str]] = {
         2014,
         "1409.0473",
         "",
+    ),
+    "gru": (
+        (
+            'Cho, Kyunghyun and van Merri{\\"e}nboer, Bart and Gulcehre, Caglar and Bahdanau,'
+            " Dzmitry and Bougares, Fethi and Schwenk, Holger and Bengio, Yoshua"
+        ),
+        (
+            "Learning Phrase Representations using RNN Encoder-Decoder for Statistical Machine"
+            " Translation"
+        ),
+        2014,
+        "1406.1078",
+        "",
+    ),
+    "scheduled-sampling": (
+        "Bengio, Samy and Vinyals, Oriol and Jaitly, Navdeep and Shazeer, Noam",
+        "Scheduled Sampling for Sequence Prediction with Recurrent Neural Networks",
+        2015,
+        "1506.03099",
+        "Advances in Neural Information Processing Systems 28 (2015)",
     ),
     "jet-clr": (
         (
