@@ -37,8 +37,8 @@ from bycatch.learn.likelihoods import CLIP
 __all__ = ["GraphDensities", "Observed", "half_erfcx", "repeated", "softplus", "stirling"]
 
 KINDS = (
-    "gaussian",
     "clipped_log_normal",
+    "gaussian",
     "truncated_gaussian",
     "discrete_gaussian",
     "poisson",
@@ -47,10 +47,11 @@ KINDS = (
 )
 """Order of the features in a graph: kinds that share a formula are neighbours."""
 
-_PARAMETERS = dict(zip(KINDS, (2, 3, 2, 2, 1, 1, 1), strict=True))
+_PARAMETERS = dict(zip(KINDS, (3, 2, 2, 2, 1, 1, 1), strict=True))
 _RATE_SHIFT = 0.54  # as in `bycatch.learn.likelihoods`
 _FAR = 1e6  # from here on h is 1 / (2 sqrt(pi) s) in single precision
 _STEEP = 1e30
+_NO_EDGE = -1e30  # of a density without one: Phi is 1, and its edge is never the nearer place
 _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 _MOST_FACTORS = 100  # of at most 2 each, whose product single precision holds
 
@@ -61,10 +62,8 @@ _DENOMINATOR = (13.8990303, 33.8712041, 35.5295896, 20.3669053, 6.53910312)
 
 def softplus(raw: Tensor) -> Tensor:
     """Return log(1 + exp(raw)), to single precision of itself."""
-    return _softplus(raw, 1.0 + (small := torch.exp(-raw.abs())), small)
-
-
-def _softplus(raw: Tensor, one_more: Tensor, small: Tensor) -> Tensor:
+    small = torch.exp(-raw.abs())
+    one_more = 1.0 + small
     # What 1 + small has lost is added again: it is all there is where small is below 1e-7.
     return torch.relu(raw) + torch.log(one_more) + (small - (one_more - 1.0))
 
@@ -91,7 +90,7 @@ def stirling(x: Tensor) -> tuple[Tensor, Tensor]:
     square = inverse * inverse
     series = inverse * (1.0 / 12.0 - square * (1.0 / 360.0 - square * (1.0 / 1260.0)))
     ratio = (x + 1.0) * (x + 2.0) * square
-    return n, 0.5 * torch.log(n) - torch.log(ratio) + (series + _HALF_LOG_2PI)
+    return n, torch.log(torch.sqrt(n) / ratio) + (series + _HALF_LOG_2PI)
 
 
 @dataclass(frozen=True)
@@ -174,7 +173,7 @@ class GraphDensities(torch.nn.Module):
         self.order = sorted(range(len(names)), key=lambda column: KINDS.index(names[column]))
         counts = [list(names).count(kind) for kind in KINDS]
         self.n = dict(zip(KINDS, counts, strict=True))
-        self.normal, self.clipped, self.truncated, self.discrete = counts[:4]
+        self.clipped, self.discrete = counts[0], counts[3]
         self.dense = sum(counts[:3])
         self.located = sum(counts[:4])
         self.rates = counts[4]
@@ -202,31 +201,33 @@ class GraphDensities(torch.nn.Module):
         return [output for kind, parameter in chosen for output in take(kind, parameter)]
 
     def _constants(self, centre: NDArray[np.float64], spread: NDArray[np.float64]) -> None:
-        a, b, c, d = self.normal, self.clipped, self.truncated, self.discrete
-        edge = np.repeat([math.log(CLIP), 0.0, -0.5], [b, c, d])
-        norm_of = slice(a, a + b + c + d)
-        unit = np.log(spread[: a + b + c]) + _HALF_LOG_2PI
+        clipped, normal, truncated, discrete = (self.n[kind] for kind in KINDS[:4])
+        number = [clipped, normal, truncated, discrete]
+        edge = np.repeat([math.log(CLIP), _NO_EDGE, 0.0, 0.0], number)
+        least = np.repeat([math.log(CLIP), _NO_EDGE, 0.0, -0.5], number)
+        centre_, spread_ = centre[: self.located], spread[: self.located]
+        unit = np.log(spread[: self.dense]) + _HALF_LOG_2PI
         constants = {
-            "centre": centre[: self.located],
-            "per_spread": 1.0 / spread[: self.located],
-            "edge": np.repeat([math.log(CLIP), 0.0], [b, c + d]),
-            "norm_shift": (centre[norm_of] - edge) / spread[norm_of],
-            "log_unit": unit[a : a + b],
+            "centre": centre_,
+            "per_spread": 1.0 / spread_,
+            "edge": edge,
+            "norm_shift": (centre_ - least) / spread_,
+            "log_unit": unit[:clipped],
             "per_count": 0.5 / spread[self.dense : self.located],
             "rate": np.maximum(centre[self.located : self.located + self.rates], 1e-3),
         }
         for name, value in constants.items():
             self.register_buffer(name, torch.from_numpy(value[:, None]).float())
         self.register_buffer("columns", torch.tensor(self.order))
-        self.constant = float(unit[:a].sum() + unit[a + b :].sum())
+        self.constant = float(unit[clipped:].sum())
 
     def observed(self, x: Tensor) -> Observed:
         """Return what depends on the features alone, from rows of shape (n_rows, n_features)."""
         x = x.mT.index_select(0, self.columns)
-        a, b = self.normal, self.clipped
-        own, rest = x[a : a + b], x[self.located :]
+        own, rest = x[: self.clipped], x[self.located :]
         log_x = torch.log(own.clamp_min(CLIP))
-        seen = torch.cat([x[:a], log_x, x[a + b :]]) if b else x
+        seen = torch.cat([log_x, x[self.clipped :]]) if self.clipped else x
+        located = seen[: self.located]
         there = (own > CLIP).to(x.dtype)
         count, flags = rest[: self.rates], rest[self.rates :]
         shifted, small = stirling(count)
@@ -235,8 +236,8 @@ class GraphDensities(torch.nn.Module):
         signs = [sign for sign in signs if len(sign)]
         return Observed(
             seen=seen,
-            place=(seen[: self.located] - self.centre) * self.per_spread,
-            above=(seen[a : self.located] - self.edge) * self.per_spread[a:],
+            place=(located - self.centre) * self.per_spread,
+            above=(located - self.edge) * self.per_spread,
             there=there,
             log_unit=log_x + self.log_unit,
             count=count,
@@ -254,18 +255,17 @@ class GraphDensities(torch.nn.Module):
         out : Tensor of shape (n_outputs, n_rows)
             A decoder's outputs in the order of `outputs`, with `shift` added.
         """
-        location, raw = out[: self.located], out[self.located :]
-        small = torch.exp(-raw.abs())
-        one_more = 1.0 + small
         positive = self.located + self.rates
-        soft = _softplus(raw[:positive], one_more[:positive], small[:positive])
+        numbers = [self.located, positive, len(out) - self.located - positive]
+        location, raw, logit = torch.split(out, numbers)
+        soft = softplus(raw)
         terms = []
         if self.located:
             terms += self._located(observed, location, soft[: self.located] + self.smallest)
         if self.rates:
             terms.append(self._poisson(observed, soft[self.located :]))
-        if len(self.outputs) > self.located + positive:
-            terms += _flags(observed.sign * raw[positive:], one_more[positive:])
+        if numbers[2]:
+            terms += _softplus_terms(observed.sign * logit)
         return torch.cat(terms).sum(dim=0) + self.constant
 
     def _poisson(self, observed: Observed, soft: Tensor) -> Tensor:
@@ -274,29 +274,22 @@ class GraphDensities(torch.nn.Module):
         return (rate - n) + observed.count * torch.log(n / rate) + observed.rest
 
     def _located(self, observed: Observed, location: Tensor, width: Tensor) -> list[Tensor]:
-        a, b, dense = self.normal, self.clipped, self.dense
+        dense, clipped = self.dense, self.clipped
         per_width = math.sqrt(0.5) / width  # so that squares are those in the exponent
         pull = (observed.place - location) * per_width
-        if self.located == a:
-            return [pull * pull + torch.log(width)]
-        norm = (location[a:] + self.norm_shift) * per_width[a:]
-        edge = observed.above * per_width[a:]
+        norm = (location + self.norm_shift) * per_width
+        edge = observed.above * per_width
         cdf, below, terms = self._distributions(norm, edge, pull[dense:], per_width[dense:])
         if not dense:
             return terms
-        # A power would cost three times as much as a product. The smaller of both distances is
-        # that from the mean where the mean is allowed, else that from the edge.
-        spaces = torch.log(torch.cat([width[:a], width[a:dense] * cdf[: dense - a]]))
-        if a:
-            terms.append(pull[:a] * pull[:a] + spaces[:a])
-        if dense == a:
-            return terms
-        near = torch.minimum(pull[a:dense], edge[: dense - a])
-        found = near * (near + 2.0 * below[: dense - a]) + spaces[a:]
-        if b:
-            terms.append((found[:b] + observed.log_unit) * observed.there)
-        if self.truncated:
-            terms.append(found[b:])
+        # The smaller of both distances is that from the mean where the mean is allowed, else that
+        # from the edge. A power would cost three times as much as a product.
+        near = torch.minimum(pull[:dense], edge[:dense])
+        found = near * (near + 2.0 * below[:dense]) + torch.log(width[:dense] * cdf[:dense])
+        if clipped:
+            terms.append((found[:clipped] + observed.log_unit) * observed.there)
+        if dense > clipped:
+            terms.append(found[clipped:])
         return terms
 
     def _distributions(
@@ -325,7 +318,7 @@ class GraphDensities(torch.nn.Module):
         return cdf, below, [torch.log(cdf[first:n] / inside) + exponent]
 
 
-def _flags(q: Tensor, one_more: Tensor) -> list[Tensor]:
-    """Return terms whose sum is that of softplus(q), with 1 + exp(-|q|) given."""
-    groups: Sequence[Tensor] = torch.split(one_more, _MOST_FACTORS)
+def _softplus_terms(q: Tensor) -> list[Tensor]:
+    """Return terms whose sum is that of softplus(q)."""
+    groups: Sequence[Tensor] = torch.split(1.0 + torch.exp(-q.abs()), _MOST_FACTORS)
     return [torch.relu(q), *(torch.log(group.prod(dim=0, keepdim=True)) for group in groups)]
