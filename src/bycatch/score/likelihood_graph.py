@@ -1,7 +1,7 @@
 """The scores of `likelihood_vae` as a graph of few operations, for processors without Python.
 
 What to use when: `bycatch.trigger.onnx_export` uses it by itself. The numbers are those of
-`LikelihoodVae.scores` to single precision, at about ten times the speed of a graph that is made
+`LikelihoodVae.scores` to single precision, at three times the speed of a graph that is made
 from those: features are the first axis and ordered by kind, which costs no gather because weights
 are ordered when the graph is made, and densities are those of `bycatch.learn.likelihoods_graph`.
 """
