@@ -96,9 +96,10 @@ def test_features_become_a_report_the_same_twice(features, tmp_path):
     found = json.loads((folder / "result.json").read_text())
     check_numbers(found)
     check_hunts(found)
+    check_latent(found)
     check_page((folder / "report.html").read_text())
     check_scores(folder / "scores.parquet", found)
-    for name in ("curves_odd", "contamination_odd", "sculpting", "spectra", "contributions_pca"):
+    for name in ("curves_odd", "contamination_odd", "sculpting", "spectra", "latent_pca"):
         assert (folder / f"figures/{name}.pdf").stat().st_size > 5_000
     assert list(folder.glob("models/direct/autoencoder/*.safetensors"))
 
@@ -141,6 +142,21 @@ def check_hunts(found):
     points = found["sculpting"][0]["found"]["points"]
     # Mass and features are independent in background: nothing is sculpted.
     assert min(point["p_value"] for point in points) > 0.01
+
+
+def check_latent(found):
+    pca, autoencoder = found["latent"]
+    # Two or one coordinates of three features; two processes of the same weight.
+    for item, n_latent in ((pca, 2), (autoencoder, 1)):
+        view = item["view"]
+        assert (view["n_inputs"], view["n_latent"]) == (3, n_latent)
+        assert view["reduction"] == pytest.approx((3 - n_latent) / 3)
+        assert 1.0 <= view["effective_rank"]["value"] <= n_latent + 1e-9
+        assert view["clusters"]["purity_by_chance"] == pytest.approx(0.5)
+        assert 0.5 <= view["clusters"]["purity"]["value"] <= 1.0
+        assert item["n"] == {"background": 500, "odd": 250}
+    # The plane that holds most of the variance holds more of it than a line.
+    assert pca["view"]["recovered"]["value"] > autoencoder["view"]["recovered"]["value"]
 
 
 def check_page(page):

@@ -20,7 +20,10 @@ from bycatch.report.plots.anomaly import (
     plot_score_curves,
 )
 from bycatch.report.plots.anomaly_mass import plot_contributions, plot_sculpting, plot_spectra
+from bycatch.report.plots.latent import plot_latent
+from bycatch.report.score_citations import FURTHER
 from bycatch.search.anomaly.judge import Measured
+from bycatch.search.anomaly.latent import Viewed
 from bycatch.search.anomaly.result import Explained, ScoreResult
 from bycatch.tasks import atomic_write
 
@@ -83,6 +86,7 @@ def write_score_report(
         sculpting=_sculpting(result, folder),
         spectra=_spectra(result, folder),
         contributions=_contributions(result, folder),
+        latent=_latent(result, folder),
         settings=yaml.safe_dump(
             html.jsonable(result.config),
             sort_keys=False,
@@ -248,8 +252,28 @@ def _explained(item: Explained, result: ScoreResult, width: float) -> Figure:
     return plot_contributions(item, result.names, result.layout, width=width)
 
 
+def _latent(result: ScoreResult, folder: Path) -> list[tuple[Viewed, Embedded | None]]:
+    return [(item, _latent_figure(item, folder)) for item in result.latent]
+
+
+def _latent_figure(item: Viewed, folder: Path) -> Embedded | None:
+    view = item.view
+    if view is None:
+        return None
+    return html.publish(
+        lambda width: plot_latent(view, item.latent, item.process, width=width),
+        folder,
+        f"latent_{item.method}",
+        f"Latent space of {item.method}: events, spectrum and clusters",
+        "Events of the first repetition along the two leading principal components, with the "
+        "68 % ellipses of a Gaussian mixture; the spectrum; and the BIC of mixtures.",
+    )
+
+
 def _citations(result: ScoreResult) -> list[str]:
-    keys = ["bycatch", *(method.citation for method in result.methods)]
+    keys = ["bycatch"]
+    for method in result.methods:
+        keys += [method.citation, *FURTHER.get(method.kind, ())]
     if any(item.direction == "inverse" for item in result.measured):
         keys.append("complexity-bias")
     if result.hunted:

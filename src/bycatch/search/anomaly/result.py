@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from bycatch import __version__
 from bycatch.search.anomaly.hunts import Hunted
 from bycatch.search.anomaly.judge import Measured
+from bycatch.search.anomaly.latent import Viewed
 from bycatch.search.anomaly.plain import plain_json
 from bycatch.search.anomaly.sample import SampleSize
 from bycatch.search.anomaly.sculpt import Sculpted
@@ -89,6 +90,8 @@ class ScoreResult:
     sculpted : tuple of Sculpted
     hunted : tuple of Hunted
     explained : tuple of Explained
+    latent : tuple of Viewed
+        For each method with a latent space.
     """
 
     config: Mapping[str, Any]
@@ -101,6 +104,7 @@ class ScoreResult:
     sculpted: tuple[Sculpted, ...]
     hunted: tuple[Hunted, ...]
     explained: tuple[Explained, ...]
+    latent: tuple[Viewed, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as JSON can hold it; what is NaN or infinite becomes None."""
@@ -122,6 +126,7 @@ class ScoreResult:
                 }
                 for item in self.explained
             ],
+            "latent": [item.to_json() for item in self.latent],
         }
         plain: dict[str, Any] = plain_json(found)
         return plain

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from bycatch.score import score_class
 from bycatch.search.anomaly.hunts import hunt_all
 from bycatch.search.anomaly.judge import measure_all
+from bycatch.search.anomaly.latent import view_all
 from bycatch.search.anomaly.plan import ScorePlan
 from bycatch.search.anomaly.result import Explained, Learned, ScoreResult
 from bycatch.search.anomaly.sample import Sample, load_sample
@@ -78,6 +79,7 @@ def run_scores(
         tuple(sculpt_all(trained, sample, plan)),
         tuple(hunted),
         tuple(_explained(plan, trained)),
+        tuple(view_all(trained, sample, plan)),
     )
     write_scores(folder.path / "scores.parquet", sample, trained, plan)
     text = json.dumps(result.to_json(), indent=1, allow_nan=False) + "\n"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from bycatch.errors import BycatchError, DataError
 from bycatch.score import make_score
 from bycatch.score.base import Score
+from bycatch.search.anomaly.encode import encode
 from bycatch.search.anomaly.explain import explain
 from bycatch.search.anomaly.plan import MethodPlan, ScorePlan
 from bycatch.search.anomaly.reference import fit_reference
@@ -57,6 +58,10 @@ class Trained:
         Fraction of signal in the training, by weight, as it came out.
     n_parameters : int
         Numbers that a member learns; 0 where that says nothing.
+    latent : ndarray of shape (n_encoded, n_latent) or None
+        Where the encoder puts some events; None where that was not asked for, or there is none.
+    latent_rows : ndarray of int of shape (n_encoded,)
+        Positions of these in the sample.
     """
 
     training: Training
@@ -67,6 +72,8 @@ class Trained:
     n_learn: int
     contamination: float
     n_parameters: int
+    latent: NDArray[np.float64] | None = None
+    latent_rows: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
     @property
     def score(self) -> NDArray[np.float64]:
@@ -144,6 +151,8 @@ def _load(training: Training, folder: RunFolder) -> Trained:
         document["n_learn"],
         document["contamination"],
         document["n_parameters"],
+        arrays.get("latent"),
+        arrays.get("latent_rows", np.empty(0, dtype=np.int64)),
     )
 
 
@@ -182,6 +191,7 @@ def _unsupervised(
     arrays = {"rows": rows.score, "scores": found}
     if explained:
         arrays |= explain(score, method, rows.n_folds, sample, pixels, plan)
+        arrays |= encode(score, method, rows.n_folds, sample, pixels, plan)
     return arrays, {
         "names": list(score.score_names),
         "n_learn": len(rows.learn),
