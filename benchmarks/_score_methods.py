@@ -40,6 +40,7 @@ class Method:
 
 IMAGE = {"name": "images", "size": 20, "power": 0.5, "smear": 1.0}
 CONSTITUENTS = {"name": "constituents", "n_max": 40, "frame": "standard"}
+FAINT = {"name": "images", "size": 20, "power": 0.1, "smear": 1.0}
 BASIS = {"name": "substructure", "n_bodies": 6, "jet": True}
 
 DENSE = {"hidden": (128, 64), "n_latent": 6, "steps": 3000}
@@ -61,6 +62,8 @@ METHODS = {
     "swae-images": Method("swae", IMAGE, {**DENSE, "layout": "image"}),
     "nae-start": Method("nae", IMAGE, {"layout": "image", "energy_steps": 0}),
     "nae": Method("nae", IMAGE, {"layout": "image"}),
+    "autoencoder-faint": Method("autoencoder", FAINT, {**DENSE, "layout": "image"}),
+    "nae-faint": Method("nae", FAINT, {"layout": "image"}),
     "nae-4-start": Method("nae", IMAGE, {"layout": "image", "n_latent": 4, "energy_steps": 0}),
     "nae-4": Method("nae", IMAGE, {"layout": "image", "n_latent": 4}),
     "wnae": Method("wnae", IMAGE, {"layout": "image"}),

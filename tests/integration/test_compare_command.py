@@ -56,6 +56,9 @@ def test_two_runs(tmp_path: Path) -> None:
         assert text in page
     for name in ("score_boxes", "score_map"):
         assert (out / "figures" / f"{name}.pdf").stat().st_size > 1000
+    cited = CliRunner().invoke(main, ["cite", str(out)])
+    assert cited.exit_code == 0, cited.output
+    assert "eprint = {2105.14027}" in cited.output
 
 
 def test_references_of_two_runs_stand_beside_the_scores(tmp_path: Path) -> None:

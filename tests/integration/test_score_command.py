@@ -98,6 +98,9 @@ def test_features_become_a_report_the_same_twice(features, tmp_path):
     check_hunts(found)
     check_latent(found)
     check_page((folder / "report.html").read_text())
+    cited = CliRunner().invoke(main, ["cite", str(folder)])
+    assert cited.exit_code == 0, cited.output
+    assert "eprint = {1808.08992}" in cited.output
     check_scores(folder / "scores.parquet", found)
     for name in ("curves_odd", "contamination_odd", "sculpting", "spectra", "latent_pca"):
         assert (folder / f"figures/{name}.pdf").stat().st_size > 5_000

@@ -91,6 +91,8 @@ def test_a_score_becomes_a_trigger(folder: Path, monkeypatch: pytest.MonkeyPatch
     assert row["gain"] > 2.0
     page = (out / "report.html").read_text()
     assert "Efficiency is absolute: acceptance" in page
+    cited = CliRunner().invoke(main, ["cite", str(out)])
+    assert "eprint = {1811.10276}" in cited.output, cited.output
     assert "Extrapolated" in page
     assert "http://" not in page.replace("http://www.w3.org", "")
     for name in ("trigger_tail.pdf", "trigger_rates.png"):

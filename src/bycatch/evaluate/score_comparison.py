@@ -23,7 +23,10 @@ from bycatch.errors import DataError
 from bycatch.evaluate.improvement import Improvement
 from bycatch.tasks.random import stream
 
-__all__ = ["Comparison", "Summary", "compare_scores"]
+__all__ = ["CITATIONS", "Comparison", "Summary", "compare_scores"]
+
+CITATIONS = ("bycatch", "dark-machines", "clopper-pearson")
+"""Keys of `bycatch.report.citations`."""
 
 _DRAWS = 1000
 _NAN = float("nan")
@@ -137,6 +140,7 @@ class Comparison:
             "signals": self.signals,
             "improvements": [_cell(cell) for cell in self.improvements],
             "notes": self.notes,
+            "citations": list(CITATIONS),
             "supervised": {
                 "summaries": [asdict(s) for s in self.references],
                 "improvements": [_cell(cell) for cell in self.reference_improvements],

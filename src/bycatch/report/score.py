@@ -21,7 +21,6 @@ from bycatch.report.plots.anomaly import (
 )
 from bycatch.report.plots.anomaly_mass import plot_contributions, plot_sculpting, plot_spectra
 from bycatch.report.plots.latent import plot_latent
-from bycatch.report.score_citations import FURTHER
 from bycatch.search.anomaly.judge import Measured
 from bycatch.search.anomaly.latent import Viewed
 from bycatch.search.anomaly.result import Explained, ScoreResult
@@ -271,15 +270,7 @@ def _latent_figure(item: Viewed, folder: Path) -> Embedded | None:
 
 
 def _citations(result: ScoreResult) -> list[str]:
-    keys = ["bycatch"]
-    for method in result.methods:
-        keys += [method.citation, *FURTHER.get(method.kind, ())]
-    if any(item.direction == "inverse" for item in result.measured):
-        keys.append("complexity-bias")
-    if result.hunted:
-        keys += ["bumphunter", "asymptotics"]
-    keys.append("clopper-pearson")
     return [
         bibtex([key]) if key in CITATIONS else f"% {key}: bycatch holds no entry for this key"
-        for key in dict.fromkeys(keys)
+        for key in result.citations
     ]

@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["FURTHER", "SCORE_PAPERS"]
-
-FURTHER: dict[str, tuple[str, ...]] = {
-    "recurrent_vae": ("gru", "scheduled-sampling", "vae-mining"),
-    "nae": ("normalized-autoencoder-jets", "topological-obstructions"),
-    "wnae": ("normalized-autoencoder", "topological-obstructions"),
-}
-"""Keys of papers beside the one that a score names itself, by the kind of the score."""
+__all__ = ["SCORE_PAPERS"]
 
 SCORE_PAPERS: dict[str, tuple[str, str, int, str, str]] = {
     "deep-autoencoders": (

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bycatch.evaluate.improvement import Improvement
-from bycatch.evaluate.score_comparison import Comparison, Summary
+from bycatch.evaluate.score_comparison import CITATIONS, Comparison, Summary
 from bycatch.evaluate.score_tables import summary_csv
 from bycatch.report import html
 from bycatch.report.citations import bibtex
@@ -116,7 +116,7 @@ def write_comparison(
         known=any(s.n_signals for s in result.summaries),
         command=command,
         versions=html.versions(),
-        bibtex=bibtex(["bycatch", "dark-machines", "clopper-pearson"]),
+        bibtex=bibtex(CITATIONS),
     )
     path = folder / "report.html"
     atomic_write(path, page.encode())

@@ -8,7 +8,7 @@ from bycatch.report import html, trigger_words
 from bycatch.report.citations import bibtex
 from bycatch.report.plots.trigger import plot_rates, plot_tail
 from bycatch.tasks import atomic_write
-from bycatch.trigger.run import TriggerResult
+from bycatch.trigger.run import CITATIONS, TriggerResult
 
 __all__ = ["write_trigger"]
 
@@ -48,7 +48,7 @@ def write_trigger(
         total=result.mixture.total("rate"),
         command=command,
         versions=html.versions(),
-        bibtex=bibtex(["bycatch", "vae-mining", "clopper-pearson", "pareto-tails"]),
+        bibtex=bibtex(CITATIONS),
     )
     path = folder / "report.html"
     atomic_write(path, page.encode())

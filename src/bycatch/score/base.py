@@ -65,6 +65,8 @@ class Score(BaseEstimator, ABC):  # type: ignore[misc]
     kind: ClassVar[str]
     citation: ClassVar[str]
     """Key of the paper in `bycatch.report.citations`."""
+    further_citations: ClassVar[tuple[str, ...]] = ()
+    """Keys of the papers behind its parts."""
     score_names: tuple[str, ...] = ("score",)
     """What `score` can return, the default first; some scores narrow it by their options."""
     callbacks: Sequence[Callback] = ()

@@ -114,6 +114,7 @@ class Nae(EnergyScore):
 
     kind = "nae"
     citation = "normalized-autoencoder"
+    further_citations = ("normalized-autoencoder-jets", "topological-obstructions")
 
     def __init__(
         self,

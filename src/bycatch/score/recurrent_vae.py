@@ -91,6 +91,7 @@ class RecurrentVae(NeuralScore):
 
     kind = "recurrent_vae"
     citation = "attention"
+    further_citations = ("gru", "scheduled-sampling", "vae-mining")
     score_names = ("total", "free_running", "teacher_forced", "kl", "per_candidate", "length")
     masked = True
     has_latent = True

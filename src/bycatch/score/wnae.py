@@ -57,6 +57,7 @@ class Wnae(EnergyScore):
 
     kind = "wnae"
     citation = "wasserstein-normalized-autoencoder"
+    further_citations = ("normalized-autoencoder", "topological-obstructions")
 
     def __init__(
         self,

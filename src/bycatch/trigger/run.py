@@ -20,7 +20,10 @@ from bycatch.trigger.tables import SignalRow, signal_row
 from bycatch.trigger.tail import ScoreTail
 from bycatch.trigger.working_point import WorkingPoint, working_point
 
-__all__ = ["TriggerResult", "run_trigger"]
+__all__ = ["CITATIONS", "TriggerResult", "run_trigger"]
+
+CITATIONS = ("bycatch", "vae-mining", "clopper-pearson", "pareto-tails")
+"""Keys of `bycatch.report.citations`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +74,7 @@ class TriggerResult:
             "tail": self.tail.to_json(),
             "working_points": [point.to_json() for point in self.points],
             "tables": [row.to_json() for row in self.rows],
+            "citations": list(CITATIONS),
         }
 
     def _process(self, sample: Sample) -> dict[str, Any]:

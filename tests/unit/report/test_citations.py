@@ -9,7 +9,6 @@ import pytest
 from bycatch.errors import ConfigError
 from bycatch.learn import DENSITIES, TAGGERS, density_citation, make_tagger
 from bycatch.report.citations import CITATIONS, bibtex
-from bycatch.report.score_citations import FURTHER
 from bycatch.score import SCORES, score_class
 from bycatch.template import TEMPLATES
 
@@ -40,12 +39,13 @@ def test_every_tagger_can_be_cited(name):
 
 @pytest.mark.parametrize("name", SCORES)
 def test_every_score_can_be_cited(name):
-    assert {score_class(name).citation, *FURTHER.get(name, ())} <= set(CITATIONS)
-    assert set(FURTHER) <= set(SCORES)
+    score = score_class(name)
+    assert {score.citation, *score.further_citations} <= set(CITATIONS)
 
 
 def test_recurrent_networks_are_cited_with_attention_and_scheduled_sampling():
-    text = bibtex([score_class("recurrent_vae").citation, *FURTHER["recurrent_vae"]])
+    score = score_class("recurrent_vae")
+    text = bibtex([score.citation, *score.further_citations])
     for number in ("1409.0473", "1406.1078", "1506.03099"):
         assert f"eprint = {{{number}}}" in text
 

@@ -36,7 +36,7 @@ class Learned:
         Whether its rows are images or sets made into vectors.
     uses : str
         What it learns from beside the rows: ``label``, ``protected``, or nothing.
-    citation : str
+    citations : tuple of str
         Key of its paper.
     """
 
@@ -47,7 +47,7 @@ class Learned:
     n_parameters: int
     flat: bool
     uses: str
-    citation: str
+    citations: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -106,6 +106,18 @@ class ScoreResult:
     explained: tuple[Explained, ...]
     latent: tuple[Viewed, ...] = ()
 
+    @property
+    def citations(self) -> tuple[str, ...]:
+        """Keys of `bycatch.report.citations` of all that was used, each once."""
+        keys = ["bycatch"]
+        for method in self.methods:
+            keys += method.citations
+        if any(item.direction == "inverse" for item in self.measured):
+            keys.append("complexity-bias")
+        if self.hunted:
+            keys += ["bumphunter", "asymptotics"]
+        return tuple(dict.fromkeys([*keys, "clopper-pearson"]))
+
     def to_json(self) -> dict[str, Any]:
         """Return the result as JSON can hold it; what is NaN or infinite becomes None."""
         found = {
@@ -127,6 +139,7 @@ class ScoreResult:
                 for item in self.explained
             ],
             "latent": [item.to_json() for item in self.latent],
+            "citations": list(self.citations),
         }
         plain: dict[str, Any] = plain_json(found)
         return plain

@@ -101,7 +101,7 @@ def _learned(plan: ScorePlan, trained: Sequence[Trained]) -> list[Learned]:
             first[method.name].n_parameters,
             method.flat,
             method.uses,
-            score_class(method.kind).citation,
+            (score_class(method.kind).citation, *score_class(method.kind).further_citations),
         )
         for method in plan.methods
     ]
