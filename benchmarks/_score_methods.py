@@ -40,6 +40,7 @@ class Method:
 
 IMAGE = {"name": "images", "size": 20, "power": 0.5, "smear": 1.0}
 CONSTITUENTS = {"name": "constituents", "n_max": 40, "frame": "standard"}
+MOMENTA = {"name": "constituents", "n_max": 40, "features": "momenta"}
 FAINT = {"name": "images", "size": 20, "power": 0.1, "smear": 1.0}
 BASIS = {"name": "substructure", "n_bodies": 6, "jet": True}
 
@@ -55,7 +56,7 @@ METHODS = {
         "autoencoder", IMAGE, {"network": "conv", "n_latent": 6, "steps": 2000}
     ),
     "autoencoder-lola": Method(
-        "autoencoder", CONSTITUENTS, {"network": "lola", "loss": "masked", "steps": 2000}
+        "autoencoder", MOMENTA, {"network": "lola", "loss": "masked", "steps": 2000}
     ),
     "vae-images": Method("vae", IMAGE, {**DENSE, "layout": "image"}),
     "dirichlet_vae-images": Method("dirichlet_vae", IMAGE),

@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 from _jobs import table
-from _score_methods import BASIS, CONSTITUENTS, IMAGE, Method
+from _score_methods import BASIS, CONSTITUENTS, IMAGE, MOMENTA, Method
 from _stream import SIGNALS, SIM, load
 from bench_scores import represented
 
@@ -61,7 +61,7 @@ TRAININGS = (
     Training("isolation_forest", BASIS),
     Training("autoencoder", STREAM),
     Training("autoencoder", IMAGE, {"network": "conv"}),
-    Training("autoencoder", CONSTITUENTS, {"network": "lola", "loss": "masked"}),
+    Training("autoencoder", MOMENTA, {"network": "lola", "loss": "masked"}),
     Training("adversarial_autoencoder", STREAM, {"protected_column": 0}),
     Training("vae", STREAM),
     Training("vae", IMAGE, {"network": "conv"}),
