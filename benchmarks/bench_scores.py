@@ -90,7 +90,7 @@ PAIRS = {
 def main() -> None:
     """Run the jobs, or print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("command", choices=("run", "report"))
+    parser.add_argument("command", nargs="?", default="run", choices=("run", "report"))
     parser.add_argument("--pair", choices=PAIRS, default="top")
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
     parser.add_argument("--directions", nargs="+", default=["direct", "inverse"])
