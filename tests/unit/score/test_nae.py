@@ -278,7 +278,7 @@ def test_images_are_seen_through_their_principal_components() -> None:
     )
     # The mean square of the coordinates over the training rows is 1.
     assert float(u.square().mean()) == pytest.approx(1.0, rel=0.2)
-    assert Nae(layout="image").n_coordinates((20, 20)) == 24
+    assert Nae(layout="image").n_coordinates((20, 20)) == 36
     with pytest.raises(DataError, match="principal components"):
         Nae(layout="image", components=300).fit(x)
 
