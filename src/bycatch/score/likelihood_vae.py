@@ -86,7 +86,9 @@ class LikelihoodVae(NeuralScore):
     samples : int
         Latent samples of the score ``iwae``.
     smallest_width : float
-        Least width of a density, in units of the feature's (or its logarithm's) spread.
+        Least width of a density, in units of the feature's (or its logarithm's) spread. Narrow
+        densities make a long tail of background, where the decoder is sure and wrong: for cuts far
+        in the tail take up to 0.3 (``benchmarks/RESULTS.md``).
     seed, validation, steps, rounds, patience, batch_size, learning_rate, weight_decay, dtype,
     device
         As in `bycatch.score.neural.NeuralScore`.
@@ -114,7 +116,7 @@ class LikelihoodVae(NeuralScore):
         beta: float = 0.3,
         prior: str = "learned",
         samples: int = 32,
-        smallest_width: float = 0.02,
+        smallest_width: float = 0.1,
         seed: int = 0,
         validation: float = 0.1,
         steps: int = 8000,
