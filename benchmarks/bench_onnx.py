@@ -76,7 +76,7 @@ CASES: dict[str, tuple[str, tuple[str, ...], dict[str, Any]]] = {
     "vae": ("stream", ("reconstruction", "kl"), {}),
     "autoencoder": ("stream", ("reconstruction",), {}),
     "nae": ("stream", ("energy",), ENERGY),
-    "nae_images": ("images", ("energy",), {"layout": "image", "components": 24, **ENERGY}),
+    "nae_images": ("images", ("energy",), {"layout": "image", **ENERGY}),
 }
 
 
