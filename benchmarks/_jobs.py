@@ -15,7 +15,7 @@ import numpy as np
 
 from bycatch.tasks.executor import end_with_parent
 
-__all__ = ["band", "cpu_model", "key_of", "read_rows", "run_jobs", "table"]
+__all__ = ["band", "cpu_model", "key_of", "read_rows", "run_jobs", "table", "write_rows"]
 
 Job = dict[str, Any]
 Row = dict[str, Any]
@@ -83,6 +83,11 @@ def run_jobs(
         message = f"{failed} of {len(waiting)} jobs failed; start again to repeat them."
         raise RuntimeError(message)
     return [rows[key_of(job)] for job in jobs]
+
+
+def write_rows(rows: Iterable[Row], path: Path) -> None:
+    """Write a list of rows as JSON, a line for each."""
+    path.write_text("[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n")
 
 
 def band(values: Sequence[float]) -> tuple[float, float, float]:

@@ -34,7 +34,6 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import argparse
-import json
 import platform
 import sys
 import time
@@ -43,7 +42,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _jobs import cpu_model, run_jobs, table
+from _jobs import cpu_model, run_jobs, table, write_rows
 from _stream import SIGNALS, file_names, load
 
 from bycatch.evaluate import max_sic, roc
@@ -264,7 +263,7 @@ def main() -> int:
     print("\n".join(summary(rows)))
     arguments.output.mkdir(parents=True, exist_ok=True)
     stem = arguments.output / arguments.name
-    stem.with_suffix(".json").write_text(json.dumps(rows, indent=1) + "\n")
+    write_rows(rows, stem.with_suffix(".json"))
     draw(rows, stem.with_suffix(".png"))
     print(f"\nWrote {stem}.json and .png")
     return 0

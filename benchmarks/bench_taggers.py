@@ -49,7 +49,7 @@ from typing import Any, Literal
 
 import numpy as np
 from _jets import REAL, real_jets, simulated_jets
-from _jobs import cpu_model, read_rows, run_jobs, table
+from _jobs import cpu_model, read_rows, run_jobs, table, write_rows
 
 from bycatch.evaluate import Roc, roc
 from bycatch.learn import make_tagger
@@ -350,7 +350,7 @@ def main() -> int:
     print("\n".join(summary(rows)))
     arguments.output.mkdir(parents=True, exist_ok=True)
     stem = arguments.output / "taggers"
-    stem.with_suffix(".json").write_text(json.dumps(rows, indent=1) + "\n")
+    write_rows(rows, stem.with_suffix(".json"))
     draw(rows, stem.with_suffix(".png"))
     print(f"\nWrote {stem}.json and .png")
     return 0

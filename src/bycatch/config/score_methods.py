@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from bycatch.config.score_schema import ScoreConfig, ScoreMethodConfig
 from bycatch.errors import BycatchError, ConfigError, nearest
+from bycatch.evaluate.score_tables import REFERENCE
 from bycatch.search.anomaly.plan import InputPlan, MethodPlan, ReferencePlan
 
 __all__ = ["method_plans", "reference_plan"]
@@ -41,7 +42,7 @@ def method_plans(config: ScoreConfig, inputs: InputPlan, source: str) -> tuple[M
     for index, method in enumerate(config.methods):
         key = f"methods[{index}]"
         plan = _plan(key, method, config, inputs, source)
-        if any(other.name == plan.name for other in plans) or plan.name == "supervised":
+        if any(other.name == plan.name for other in plans) or plan.name == REFERENCE:
             message = (
                 f"{source}: '{key}' has the name {plan.name!r}, which is taken; give it another "
                 "'label', or remove it."

@@ -27,7 +27,10 @@ from bycatch.evaluate.improvement import EPS_B, Improvement, improvement
 from bycatch.evaluate.roc import roc
 from bycatch.evaluate.score_comparison import Summary
 
-__all__ = ["SUMMARY_COLUMNS", "ScoreTable", "read_run", "read_table", "summary_csv"]
+__all__ = ["REFERENCE", "SUMMARY_COLUMNS", "ScoreTable", "read_run", "read_table", "summary_csv"]
+
+REFERENCE = "supervised"
+"""Name of the method of `bycatch score` that learns from labels; its columns begin with it."""
 
 SUMMARY_COLUMNS = ("Model", "MinSigI", "MaxSigI", "MedianSigI")
 """Minimum, maximum and median of the total significance improvement over the signals."""
@@ -35,8 +38,6 @@ SUMMARY_COLUMNS = ("Model", "MinSigI", "MaxSigI", "MedianSigI")
 _SIGNAL_COLUMNS = ("Signal", "Model")
 _RUN_COLUMNS = ("process", "label", "weight", "split")
 _NO_SCORES = (*_RUN_COLUMNS, "fold", "mass")
-_WITH_LABELS = "supervised."
-"""How columns of the reference begin, in which `bycatch score` learned from labels."""
 
 
 @dataclass(frozen=True)
@@ -231,7 +232,7 @@ def read_run(
     for column in names:
         score = _values(table, column)[chosen]
         method, _, only = column.partition("@")
-        with_labels = method.startswith(_WITH_LABELS)
+        with_labels = method.startswith(f"{REFERENCE}.")
         prefix = name or (f"{Path(folder).resolve().name}: " if with_labels else "")
         for signal in signals if not only else [only]:
             rows = (label == 0) | ((label == 1) & (process == signal))

@@ -27,6 +27,7 @@ from torch.nn.functional import logsigmoid, softplus
 __all__ = [
     "CLIP",
     "DENSITIES",
+    "RATE_SHIFT",
     "Density",
     "bernoulli",
     "charge",
@@ -40,13 +41,11 @@ __all__ = [
 CLIP = 1e-4
 """What is at most this counts as zero in a clipped log-normal, in the feature's unit."""
 
+RATE_SHIFT = 0.54
+"""Its softplus is 1, so that a network that gives zero begins near the mean of a count."""
+
 _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 _FAR = -100.0  # widths below the mean from where the tail's expansion is good to 1e-10
-
-
-def _precise(x: Tensor) -> Tensor:
-    """Return numbers in the precision of the densities."""
-    return x.double()
 
 
 def _log_cdf(z: Tensor) -> Tensor:
@@ -64,7 +63,7 @@ def _log_cdf(z: Tensor) -> Tensor:
 
 def gaussian(x: Tensor, mean: Tensor, width: Tensor) -> Tensor:
     """Return log p of a normal density; all of one shape, so is the result."""
-    x, mean, width = _precise(x), _precise(mean), _precise(width)
+    x, mean, width = x.double(), mean.double(), width.double()
     return -0.5 * ((x - mean) / width).square() - torch.log(width) - _HALF_LOG_2PI
 
 
@@ -73,7 +72,7 @@ def truncated_gaussian(x: Tensor, mean: Tensor, width: Tensor) -> Tensor:
 
     The norm is Phi(mean / width), which a mean below zero makes small.
     """
-    return gaussian(x, mean, width) - _log_cdf(_precise(mean) / _precise(width))
+    return gaussian(x, mean, width) - _log_cdf(mean.double() / width.double())
 
 
 def discrete_gaussian(x: Tensor, mean: Tensor, width: Tensor) -> Tensor:
@@ -81,7 +80,7 @@ def discrete_gaussian(x: Tensor, mean: Tensor, width: Tensor) -> Tensor:
 
     Truncated at -1/2, so that the probabilities of the counts sum to one.
     """
-    x, mean, width = _precise(x), _precise(mean), _precise(width)
+    x, mean, width = x.double(), mean.double(), width.double()
     low, high = (x - 0.5 - mean) / width, (x + 0.5 - mean) / width
     # The mirror image of what lies above the mean, where both distribution functions are small.
     above = low + high > 0.0
@@ -111,8 +110,8 @@ def clipped_log_normal(
     Tensor
         The logarithm of the probability at x <= clip, of the density per unit of x above.
     """
-    x, log_mean, log_width = _precise(x), _precise(log_mean), _precise(log_width)
-    logit = _precise(zero_logit)
+    x, log_mean, log_width = x.double(), log_mean.double(), log_width.double()
+    logit = zero_logit.double()
     log_x = torch.log(x.clamp_min(clip))
     above = gaussian(log_x, log_mean, log_width) - log_x
     above = above - _log_cdf((log_mean - math.log(clip)) / log_width)
@@ -121,17 +120,17 @@ def clipped_log_normal(
 
 def bernoulli(x: Tensor, logit: Tensor) -> Tensor:
     """Return log p of x = 0 or 1."""
-    return charge(2.0 * _precise(x) - 1.0, logit)
+    return charge(2.0 * x.double() - 1.0, logit)
 
 
 def charge(x: Tensor, logit: Tensor) -> Tensor:
     """Return log p of x = -1 or 1."""
-    return logsigmoid(_precise(x) * _precise(logit))
+    return logsigmoid(x.double() * logit.double())
 
 
 def poisson(x: Tensor, rate: Tensor) -> Tensor:
     """Return log p of a count 0, 1, 2, ... at a positive rate."""
-    x, rate = _precise(x), _precise(rate)
+    x, rate = x.double(), rate.double()
     return x * torch.log(rate) - rate - torch.lgamma(x + 1.0)
 
 
@@ -194,8 +193,7 @@ def _charge(x: Tensor, raw: Raw, *_: Tensor | float) -> Tensor:
 
 
 def _poisson(x: Tensor, raw: Raw, centre: Tensor, spread: Tensor, smallest: float) -> Tensor:  # noqa: ARG001
-    # softplus(0.54) = 1: a network that gives zero begins near the mean.
-    rate = _precise(centre).clamp_min(1e-3) * softplus(_precise(raw[0]) + 0.54)
+    rate = centre.double().clamp_min(1e-3) * softplus(raw[0].double() + RATE_SHIFT)
     return poisson(x, rate.clamp_min(1e-12))
 
 

@@ -32,7 +32,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from bycatch.learn.likelihoods import CLIP
+from bycatch.learn.likelihoods import CLIP, RATE_SHIFT
 
 __all__ = ["GraphDensities", "Observed", "half_erfcx", "repeated", "softplus", "stirling"]
 
@@ -48,7 +48,6 @@ KINDS = (
 """Order of the features in a graph: kinds that share a formula are neighbours."""
 
 _PARAMETERS = dict(zip(KINDS, (3, 2, 2, 2, 1, 1, 1), strict=True))
-_RATE_SHIFT = 0.54  # as in `bycatch.learn.likelihoods`
 _FAR = 1e6  # from here on h is 1 / (2 sqrt(pi) s) in single precision
 _STEEP = 1e30
 _NO_EDGE = -1e30  # of a density without one: Phi is 1, and its edge is never the nearer place
@@ -180,7 +179,7 @@ class GraphDensities(torch.nn.Module):
         self.smallest = smallest
         self.outputs = self._outputs()
         self.shift = np.zeros(len(self.outputs))
-        self.shift[2 * self.located : 2 * self.located + self.rates] = _RATE_SHIFT
+        self.shift[2 * self.located : 2 * self.located + self.rates] = RATE_SHIFT
         self._constants(
             np.asarray(centre, dtype=np.float64)[self.order],
             np.asarray(spread, dtype=np.float64)[self.order],

@@ -18,13 +18,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bycatch.learn.likelihoods_graph import GraphDensities, Observed, repeated, softplus
+from bycatch.score.variational import NARROWEST
 
 __all__ = ["GraphOptions", "LikelihoodGraph"]
 
 Arrays = Mapping[str, NDArray[np.float64]]
 Layer = tuple[NDArray[np.float64], NDArray[np.float64]]
-
-_NARROWEST = 1e-4  # as in `bycatch.score.variational`
 
 
 @dataclass(frozen=True)
@@ -120,7 +119,7 @@ class _Member(torch.nn.Module):
         mean = encoded[:n]
         if self.name == "reconstruction":
             return self._reconstruction(observed, mean)
-        width = softplus(encoded[n:]) + _NARROWEST
+        width = softplus(encoded[n:]) + NARROWEST
         if self.name == "latent":
             pull = (mean - self.prior_mean) / width
             found: Tensor = (pull * pull).sum(dim=0)
@@ -176,7 +175,7 @@ class LikelihoodGraph(torch.nn.Module):
             for m in members
         )
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:  # noqa: ARG002
         """Return the score of rows of shape (n_rows, n_features), of shape (n_rows,)."""
         found: list[Tensor] = [member(x.float()) for member in self.members]
         return found[0] if len(found) == 1 else torch.stack(found).mean(dim=0)

@@ -23,6 +23,7 @@ from bycatch.learn.members import MemberRows, check_option, check_training
 from bycatch.learn.threads import one_torch_thread
 from bycatch.learn.trainer import Batch, Model, TrainingOptions, train
 from bycatch.score.base import Inputs, Score
+from bycatch.score.graph import ScoreGraph
 from bycatch.tasks.random import child_seed, stream
 
 __all__ = ["Learning", "NeuralScore", "Noise", "part"]
@@ -96,6 +97,13 @@ class NeuralScore(Score):
     def has_graph(self) -> bool:
         """Whether its computation is the same for all events, so that a graph can hold it."""
         return True
+
+    def graph(self, parameters: Mapping[str, Tensor], name: str) -> torch.nn.Module:
+        """Return the mean of a score over the members of `parameters`, for rows and their mask.
+
+        A score that knows a leaner graph than the operations of its `scores` returns that.
+        """
+        return ScoreGraph(self, parameters, name)
 
     def check_options(self) -> None:
         """Refuse options that make no sense (ConfigError)."""

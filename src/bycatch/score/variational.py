@@ -17,6 +17,7 @@ from bycatch.learn.nets.mlp import draw_weights, forward
 from bycatch.tasks.random import child_seed, stream
 
 __all__ = [
+    "NARROWEST",
     "draw_width",
     "importance_weighted",
     "kl_divergence",
@@ -28,7 +29,8 @@ __all__ = [
     "with_width",
 ]
 
-_NARROWEST = 1e-4
+NARROWEST = 1e-4
+"""Least width of a posterior."""
 
 
 def draw_width(
@@ -62,7 +64,7 @@ def posterior(encoder: Mapping[str, Tensor], x: Tensor) -> tuple[Tensor, Tensor]
 
 def width_of(raw: Tensor) -> Tensor:
     """Return positive widths; zero gives about 0.7."""
-    return softplus(raw) + _NARROWEST
+    return softplus(raw) + NARROWEST
 
 
 def kl_divergence(

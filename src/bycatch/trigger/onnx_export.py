@@ -13,10 +13,10 @@ import io
 import json
 import logging
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -38,56 +38,26 @@ _TRACED_ROWS = 3
 """Rows of the example that the graph is made from; any number may be scored."""
 
 
-@runtime_checkable
-class _OwnGraph(Protocol):
-    """A score that knows a leaner graph than the operations of its `scores`."""
-
-    def graph(self, parameters: Mapping[str, Tensor], name: str) -> torch.nn.Module:
-        """Return the mean over members of a score, as a function of rows."""
-
-
 class _Graph(torch.nn.Module):
-    """A trained score as a function of its inputs alone."""
+    """Preprocessing, a score and its threshold."""
 
     def __init__(
         self,
-        score: NeuralScore,
-        name: str,
-        members: Sequence[int],
+        score: torch.nn.Module,
         threshold: float | None,
         preprocessing: torch.nn.Module | None,
     ) -> None:
         super().__init__()
-        self.score = score
-        self._name = name
+        self._score = score
         self._threshold = threshold
         self._preprocessing = preprocessing
-        self._lean: torch.nn.Module | None = None
-        self._members = len(members)
-        if isinstance(score, _OwnGraph):
-            own = {key: value[list(members)] for key, value in score.parameters_.items()}
-            self._lean = score.graph(own, name)
-            return
-        self._names = {key: key.replace(".", "__") for key in score.parameters_}
-        for key, place in self._names.items():
-            self.register_buffer(place, score.parameters_[key][list(members)])
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> tuple[Tensor, ...]:
         """Return the score of each row and, where there is a threshold, whether it passes."""
         if self._preprocessing is not None:
             x = self._preprocessing(x)
-        score = self._score(x, mask) if self._lean is None else self._lean(x)
+        score = self._score(x, mask)
         return (score,) if self._threshold is None else (score, score >= self._threshold)
-
-    def _score(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        columns = {"x": x} if mask is None else {"x": x, "mask": mask}
-        columns = {
-            key: value.unsqueeze(0).expand(self._members, *value.shape)
-            for key, value in columns.items()
-        }
-        parameters = {key: getattr(self, place) for key, place in self._names.items()}
-        found = self.score.scores(parameters, self.score.prepared(columns), self._name)
-        return found.mean(dim=0)
 
 
 def export_onnx(
@@ -141,7 +111,8 @@ def export_onnx(
     shape = score._fitted_shape()  # noqa: SLF001 - says whether it is trained
     chosen = check_members(members, score.members)
     name = score._named(name)  # noqa: SLF001
-    graph = _Graph(score, name, chosen, threshold, preprocessing).eval()
+    own = {key: value[chosen] for key, value in score.parameters_.items()}
+    graph = _Graph(score.graph(own, name), threshold, preprocessing).eval()
     x = torch.ones((_TRACED_ROWS, *shape))
     inputs: tuple[Tensor, ...] = (x,)
     if score.masked:

@@ -48,14 +48,12 @@ def encode(
     """
     if not score.has_latent:
         return {}
-    chosen = []
-    for k, name in enumerate(plan.names):
-        rows = np.flatnonzero((sample.fold == 0) & sample.of(k))
-        if len(rows) > VIEWED:
-            rng = stream(plan.seed, "latent", name)
-            rows = np.sort(rng.choice(rows, size=VIEWED, replace=False))
-        chosen.append(rows)
-    rows = np.concatenate(chosen)
+    rows = np.concatenate(
+        [
+            sample.tested(k, VIEWED, stream(plan.seed, "latent", name))
+            for k, name in enumerate(plan.names)
+        ]
+    )
     inputs = sample.inputs.rows(sample.row[rows], pixels, flat=method.flat)
     member = member_numbers(method.members, n_folds, 0)[0]
     return {

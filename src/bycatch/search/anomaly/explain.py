@@ -51,10 +51,7 @@ def explain(
     members = member_numbers(method.members, n_folds, 0)
     means, errors, numbers = [], [], []
     for k, name in enumerate(plan.names):
-        rows = np.flatnonzero((sample.fold == 0) & sample.of(k))
-        if len(rows) > EXPLAINED:
-            rng = stream(plan.seed, "explain", name)
-            rows = np.sort(rng.choice(rows, size=EXPLAINED, replace=False))
+        rows = sample.tested(k, EXPLAINED, stream(plan.seed, "explain", name))
         inputs = sample.inputs.rows(sample.row[rows], pixels, flat=method.flat)
         found = score.contributions(inputs["x"], inputs.get("mask"), members=members)
         there = inputs.get("mask", np.ones(found.shape, dtype=bool))

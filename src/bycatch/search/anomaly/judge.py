@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from bycatch.evaluate.operating import Rejection, TruePositives, rejection, tpr_at
 from bycatch.evaluate.roc import MaxSic, Roc, max_sic, roc
+from bycatch.evaluate.score_tables import REFERENCE
 from bycatch.search.anomaly.plan import Preprocessing, ScorePlan
 from bycatch.search.anomaly.sample import Sample
 from bycatch.search.anomaly.train import Trained
@@ -116,7 +117,7 @@ class Measured:
     @property
     def supervised(self) -> bool:
         """Whether it learned from labels which events are this signal."""
-        return self.method == "supervised"
+        return self.method == REFERENCE
 
     def to_json(self) -> dict[str, Any]:
         """Return the numbers as JSON can hold them, but for NaN and infinities."""
@@ -201,7 +202,7 @@ def measure_all(trained: Sequence[Trained], sample: Sample, plan: ScorePlan) -> 
                 scores, process = item.scores[i][:, rows], sample.process[item.rows[rows]]
                 weight = sample.weight[item.rows[rows]]
                 found.append(measure(item, name, signal, scores, (process > 0, weight), plan))
-                if training.method == "supervised" and plan.inverse:
+                if training.method == REFERENCE and plan.inverse:
                     label = process == 0
                     found.append(
                         measure(item, name, signal, -scores, (label, weight), plan, "inverse")

@@ -37,7 +37,7 @@ class Learned:
     uses : str
         What it learns from beside the rows: ``label``, ``protected``, or nothing.
     citations : tuple of str
-        Key of its paper.
+        Keys of its papers, its own first.
     """
 
     name: str

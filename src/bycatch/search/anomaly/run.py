@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bycatch.evaluate.score_tables import REFERENCE
 from bycatch.score import score_class
 from bycatch.search.anomaly.hunts import hunt_all
 from bycatch.search.anomaly.judge import measure_all
@@ -184,7 +185,7 @@ def describe_scores(plan: ScorePlan) -> str:
     trainings = plan_trainings(plan)
     members = {method.name: method.members for method in plan.methods}
     if plan.reference is not None:
-        members["supervised"] = plan.reference.members
+        members[REFERENCE] = plan.reference.members
     folds = max(1, plan.folds)
     models = sum(members[training.method] * folds for training in trainings)
     direct = sum(t.direction == "direct" for t in trainings)

@@ -90,6 +90,11 @@ class Sample:
         """Mark the events of a process."""
         return np.asarray(self.process == process)
 
+    def tested(self, process: int, most: int, rng: np.random.Generator) -> NDArray[np.int64]:
+        """Return positions of tested events of a process, of fold 0, at most so many of them."""
+        rows = np.flatnonzero((self.fold == 0) & self.of(process))
+        return rows if len(rows) <= most else np.sort(rng.choice(rows, size=most, replace=False))
+
 
 def load_sample(plan: ScorePlan, folder: RunFolder) -> Sample:
     """Read the events of a run, or what an earlier start of the run made of them.

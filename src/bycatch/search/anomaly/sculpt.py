@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bycatch.errors import BycatchError
+from bycatch.evaluate.score_tables import REFERENCE
 from bycatch.evaluate.sculpting import EFFICIENCIES, Sculpting, sculpting
 from bycatch.search.anomaly.plan import CutPlan, ScorePlan
 from bycatch.search.anomaly.sample import Sample
@@ -127,7 +128,7 @@ def direct(trained: Sequence[Trained]) -> list[Trained]:
         for item in trained
         if item.training.direction == "direct"
         and item.training.variant is None
-        and item.training.method != "supervised"
+        and item.training.method != REFERENCE
     ]
 
 

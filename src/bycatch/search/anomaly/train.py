@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bycatch.errors import BycatchError, DataError
+from bycatch.evaluate.score_tables import REFERENCE
 from bycatch.score import make_score
 from bycatch.score.base import Score
 from bycatch.search.anomaly.encode import encode
@@ -113,7 +114,7 @@ def train_all(
     progress.advance(sum(step.done for step in steps.values()))
     explained: dict[str, str] = {}
     for training in trainings:
-        if training.method != "supervised":
+        if training.method != REFERENCE:
             explained.setdefault(training.method, training.name)
     waiting = [
         (
@@ -163,7 +164,7 @@ def _train_task(
     sample = stored_sample(Path(folder))
     models = Path(folder) / "models" / training.name
     try:
-        if training.method == "supervised":
+        if training.method == REFERENCE:
             return _supervised(training, plan, sample, models)
         return _unsupervised(training, plan, sample, models, explained=explained)
     except BycatchError as error:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bycatch.errors import DataError
+from bycatch.evaluate.score_tables import REFERENCE
 from bycatch.search.anomaly.plan import MethodPlan, Preprocessing, ScorePlan
 from bycatch.search.anomaly.sample import Sample
 from bycatch.tasks.random import stream
@@ -102,7 +103,7 @@ def plan_trainings(plan: ScorePlan) -> tuple[Training, ...]:
                     Training(method.name, "inverse", s.name, variant=variant) for s in plan.signals
                 ]
     if plan.reference is not None:
-        found += [Training("supervised", signal=s.name) for s in plan.signals]
+        found += [Training(REFERENCE, signal=s.name) for s in plan.signals]
     return tuple(found)
 
 
@@ -136,7 +137,7 @@ def training_rows(training: Training, sample: Sample, plan: ScorePlan, members: 
     uses = {method.name: method.uses for method in plan.methods}.get(training.method, "")
     may_learn = sample.fold < 0 if not plan.folds else np.ones(len(sample.fold), dtype=bool)
     fraction = 0.0
-    if training.method == "supervised":
+    if training.method == REFERENCE:
         learns = may_learn & (sample.of(0) | sample.of(k))
     elif uses == "label":
         learns = may_learn & ~sample.of(k)
