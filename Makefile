@@ -19,7 +19,7 @@ $(STAMP): requirements.lock pyproject.toml
 demo: $(STAMP) ## Search simulated events for an injected resonance; prints where the report lies
 	$(BIN)/bycatch demo
 
-test: $(STAMP) ## Run the tests (about 10 minutes on 2 cores)
+test: $(STAMP) ## Run the tests (about 13 minutes on 2 cores)
 	$(THREADS) $(BIN)/python -m pytest -n 2 -m "not slow"
 
 test-all: $(STAMP) ## Run the tests, the slow ones included
