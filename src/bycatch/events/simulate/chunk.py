@@ -98,7 +98,9 @@ def make_rows(process: Process, rows: int, seed: int, path: tuple[str | int, ...
     path : tuple of str or int
         Name of the random streams: ``(process, chunk)``.
     """
-    generator = Generator(process.settings, child_seed(seed, "simulate", *path), process.setup)
+    generator = Generator(
+        process.settings, child_seed(seed, "simulate", *path), process.setup, process.prescale
+    )
     rng = stream(seed, "simulate", "detector", *path)
     tally = Tally()
     parts: list[Mapping[str, Any]] = []

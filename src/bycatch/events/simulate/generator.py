@@ -18,13 +18,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bycatch.errors import ConfigError, DataError, InputError
+from bycatch.events.simulate.prescale import Prescale, start_prescale
 
-__all__ = ["CrossSection", "Generator", "ParticleTable", "make_pythia", "pythia_version"]
+__all__ = [
+    "CrossSection",
+    "Generator",
+    "ParticleTable",
+    "make_pythia",
+    "pythia_library",
+    "pythia_version",
+]
 
 _MB_TO_PB = 1e9
 
 
-def _library() -> Any:
+def pythia_library() -> Any:
+    """Return Pythia's module.
+
+    Raises
+    ------
+    InputError
+        If Pythia is not installed.
+    """
     try:
         return import_module("pythia8mc")
     except ImportError:
@@ -34,7 +49,7 @@ def _library() -> Any:
 
 def pythia_version() -> str:
     """Return the version of Pythia's package, such as ``8.317.2``."""
-    _library()
+    pythia_library()
     return version("pythia8mc")
 
 
@@ -55,7 +70,7 @@ def make_pythia(settings: Sequence[str], seed: int) -> Any:
     InputError
         If Pythia is not installed.
     """
-    pythia = _library().Pythia("", False)
+    pythia = pythia_library().Pythia("", False)
     fixed = ("Print:quiet = on", "Random:setSeed = on", f"Random:seed = {seed % 900_000_000 + 1}")
     for line in (*fixed, *settings):
         if not pythia.readString(line):
@@ -109,6 +124,8 @@ class Generator:
     seed : int
     setup : callable, optional
         See `bycatch.events.simulate.process.Process`.
+    prescale : Prescale, optional
+        Drop common events in the middle of their evolution, with weights.
 
     Attributes
     ----------
@@ -129,8 +146,10 @@ class Generator:
         settings: Sequence[str],
         seed: int,
         setup: Callable[[Any, int], Any] | None = None,
+        prescale: Prescale | None = None,
     ) -> None:
         self._pythia = make_pythia(settings, seed)
+        self._prescale = None if prescale is None else start_prescale(self._pythia, seed, prescale)
         self.shared = setup(self._pythia, seed) if setup is not None else None
         if not self._pythia.init():
             message = "Pythia cannot start with these settings: " + "; ".join(settings) + "."
@@ -153,11 +172,14 @@ class Generator:
             )
             raise DataError(message)
         weight = np.asarray(events.info.weights[:, 0], dtype=np.float64)
+        if self._prescale is not None:
+            weight = weight * self._prescale.weights(events.prt)
         return events.prt, events.info, weight
 
     def cross_section(self) -> CrossSection:
-        """Return Pythia's estimate from all points tried so far."""
+        """Return Pythia's estimate from all points tried so far, of kept and dropped events."""
         info = self._pythia.infoPython()
-        return CrossSection(
-            info.sigmaGen() * _MB_TO_PB, info.sigmaErr() * _MB_TO_PB, int(info.nTried())
-        )
+        unit = _MB_TO_PB
+        if self._prescale is not None:  # Pythia counts what was kept
+            unit *= self._prescale.judged / max(self._prescale.kept, 1)
+        return CrossSection(info.sigmaGen() * unit, info.sigmaErr() * unit, int(info.nTried()))

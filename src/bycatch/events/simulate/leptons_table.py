@@ -69,7 +69,7 @@ def acceptance_table(metadata: Mapping[str, Any]) -> str:
     """
     lines = [_HEAD, "-" * len(_HEAD)]
     for name, part in metadata["parts"].items():
-        published = PUBLISHED[name.removesuffix("_particles")]
+        published = PUBLISHED[name.removesuffix("_particles").replace("_tail", "")]
         inside, inside_error = part["counts"]["in_acceptance"]
         taken, taken_error = part["counts"]["triggered_in_acceptance"]
         trigger = taken / inside if inside else 0.0

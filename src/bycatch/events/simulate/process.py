@@ -31,6 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bycatch.events.simulate.generator import ParticleTable
+from bycatch.events.simulate.prescale import Prescale
 
 __all__ = ["Batch", "Process", "Selection"]
 
@@ -124,6 +125,8 @@ class Process:
     setup : callable, optional
         ``setup(pythia, seed)``, called once per chunk between the settings and Pythia's init;
         may set user hooks or make a second generator; its result is ``batch.shared``.
+    prescale : Prescale, optional
+        Drop common events in the middle of their evolution, with weights; for W and Z.
     table : callable, optional
         ``table(metadata)`` gives the text that ``--table`` prints; metadata as
         `bycatch.events.simulate.simulation_info` returns them.
@@ -143,6 +146,7 @@ class Process:
     batch: int = 100
     max_tries: int = 500_000
     setup: Callable[[Any, int], Any] | None = None
+    prescale: Prescale | None = None
     table: Callable[[Mapping[str, Any]], str] | None = None
     mixture: Mapping[str, float] = field(default_factory=dict)
 

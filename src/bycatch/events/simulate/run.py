@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +116,8 @@ def _sizes(events: int, chunk: int) -> list[int]:
 def _settings(process: Process, events: int, seed: int) -> dict[str, Any]:
     """Return all that the file's content depends on."""
     parts = [find_process(part) for part in process.mixture] or [process]
-    return {
+    prescale = {"prescale": asdict(process.prescale)} if process.prescale else {}
+    return prescale | {
         "process": process.name,
         "title": process.title,
         "label": process.label,

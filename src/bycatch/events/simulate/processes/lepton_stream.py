@@ -11,6 +11,7 @@ arXiv:1811.10276, table 1.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from bycatch.events.simulate import objects
@@ -31,6 +32,7 @@ from bycatch.events.simulate.leptons_redecay import (
     start_decays,
 )
 from bycatch.events.simulate.leptons_table import acceptance_table
+from bycatch.events.simulate.prescale import Prescale
 from bycatch.events.simulate.process import Batch, Process, Selection
 
 __all__ = ["FRACTIONS", "PROCESSES", "QCD_SETTINGS", "select_qcd"]
@@ -69,6 +71,12 @@ _TITLES = {
     "z_lepton": "Z, gamma* -> l l above 10 GeV",
     "tt_lepton": "tt",
     "qcd_lepton": "QCD above pTHat = 30 GeV, weighted",
+}
+_PRESCALES = {
+    "w_lepton": Prescale(100.0),
+    "z_lepton": Prescale(30.0),
+    # Events with a hard b or c quark, one in eight, have nine tenths of the accepted weight.
+    "qcd_lepton": Prescale(4.0, partons=400.0, charm=4.0, beauty=4.0, no_trigger=1.0),
 }
 _CODES = {"w_lepton": 0, "qcd_lepton": 1, "z_lepton": 2, "tt_lepton": 3}
 
@@ -141,7 +149,24 @@ def _mix(*, particles: bool) -> Process:
     )
 
 
+def _make_tail(name: str, prescale: Prescale, *, particles: bool) -> Process:
+    """Return a process whose common events are prescaled."""
+    plain = _make(name, particles=particles)
+    return replace(
+        plain,
+        name=plain.name.replace("lepton", "lepton_tail"),
+        title=plain.title + ", weighted: hard and heavy-flavoured events preferred",
+        prescale=prescale,
+        chunk=500,
+    )
+
+
 PROCESSES = (
     *(_make(name, particles=particles) for particles in (False, True) for name in FRACTIONS),
+    *(
+        _make_tail(name, prescale, particles=particles)
+        for particles in (False, True)
+        for name, prescale in _PRESCALES.items()
+    ),
     *(_mix(particles=particles) for particles in (False, True)),
 )
