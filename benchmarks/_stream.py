@@ -1,8 +1,9 @@
 """The lepton stream: its four processes at their fractions, and the four benchmarks.
 
-Files come from ``bycatch simulate NAME_particles --seed N -o NAME_particles_N.parquet``; QCD rows
-are weighted. An event's weight is its process's fraction divided by the process's sum of weights,
-times the number of all rows.
+Files come from ``bycatch simulate NAME --seed N -o NAME_N.parquet``, where NAME is
+``w_lepton_tail_particles``, the same of z and qcd (weighted; or without ``_tail``),
+``tt_lepton_particles`` or ``<benchmark>_particles``. An event's weight is its process's fraction
+divided by the process's sum of weights, times the number of all rows.
 """
 
 from __future__ import annotations
@@ -33,12 +34,12 @@ class Stream:
 
     Attributes
     ----------
-    jets : Representation
+    values, mask : ndarray of shape (n_events, ...)
     weight : ndarray of shape (n_events,)
         Mean 1 for the background.
     process : ndarray of str of shape (n_events,)
     half : ndarray of bool of shape (n_events,)
-        True for the half that trains.
+        True for the events that train.
     """
 
     values: np.ndarray
@@ -72,26 +73,40 @@ def file_names(last: int | None = None, folder: Path = SIM) -> list[str]:
     """Return the names of all files of the stream, or of those up to a seed."""
     found = []
     for kind in (*FRACTIONS, *SIGNALS):
-        stem = f"{kind}_lepton_particles" if kind in FRACTIONS else f"{kind}_particles"
-        paths = [path for path in sorted(folder.glob(f"{stem}_*.parquet")) if path.is_file()]
+        paths = [p for stem in _stems(kind) for p in sorted(folder.glob(f"{stem}_*.parquet"))]
         found += [
-            path.name for path in paths if last is None or int(path.stem.rpartition("_")[2]) <= last
+            path.name
+            for path in paths
+            if path.is_file() and (last is None or int(path.stem.rpartition("_")[2]) <= last)
         ]
     return found
 
 
+def _stems(kind: str) -> tuple[str, ...]:
+    """Return the names of files of a process, without seed."""
+    if kind in FRACTIONS:
+        return f"{kind}_lepton_particles", f"{kind}_lepton_tail_particles"
+    return (f"{kind}_particles",)
+
+
 def load(
-    representation: Mapping[str, Any], files: Collection[str] | None = None, folder: Path = SIM
+    representation: Mapping[str, Any],
+    files: Collection[str] | None = None,
+    folder: Path = SIM,
+    *,
+    train: float = 0.5,
 ) -> Stream:
-    """Read files (all that are there, or those of `file_names`) in a representation."""
+    """Read files (all that are there, or those of `file_names`) in a representation.
+
+    `train` is the share of the events that train.
+    """
     options = dict(representation)
     name = options.pop("name")
     chosen = file_names(folder=folder) if files is None else files
     parts: list[Representation] = []
     weights, process = [], []
     for kind in (*FRACTIONS, *SIGNALS):
-        stem = f"{kind}_lepton_particles" if kind in FRACTIONS else f"{kind}_particles"
-        own = [str(folder / path) for path in chosen if path.startswith(stem)]
+        own = [str(folder / path) for path in chosen if path.startswith(_stems(kind))]
         events = read(own, weight="weight")
         parts.append(represent(name, events, **options))
         weight = np.asarray(events.weight, dtype=np.float64)
@@ -103,6 +118,6 @@ def load(
     weight[background] *= background.sum()
     for kind in SIGNALS:
         weight[names == kind] = 1.0
-    half = stream(11, "half").random(len(names)) < 0.5
+    half = stream(11, "half").random(len(names)) < train
     values = np.concatenate([p.values for p in parts])
     return Stream(values, mask, weight, names, half)
