@@ -73,7 +73,8 @@ _TITLES = {
     "qcd_lepton": "QCD above pTHat = 30 GeV, weighted",
 }
 _PRESCALES = {
-    "w_lepton": Prescale(100.0),
+    # A W off its shell, with a hard lepton and no jets, is rarer than one with jets.
+    "w_lepton": Prescale(100.0, partons=80.0, partons_power=1.5, lepton_power=5.0, charm=5.0),
     "z_lepton": Prescale(30.0),
     # Events with a hard b or c quark, one in eight, have nine tenths of the accepted weight.
     "qcd_lepton": Prescale(4.0, partons=400.0, charm=4.0, beauty=4.0, no_trigger=1.0),
