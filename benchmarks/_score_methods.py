@@ -69,6 +69,9 @@ METHODS = {
     "nae-4": Method("nae", IMAGE, {"layout": "image", "n_latent": 4}),
     "wnae": Method("wnae", IMAGE, {"layout": "image"}),
     "jet_clr": Method("jet_clr", CONSTITUENTS),
+    "anomaly_clr-jets": Method(
+        "jet_clr", CONSTITUENTS, {"anomalous": ("drop_constituents", "move_prong", "reshare_pt")}
+    ),
     "flow-images": Method("flow", IMAGE, {"layout": "image", "components": 10}),
     "flow-constituents": Method("flow", CONSTITUENTS, {"components": 20}, flat=True),
     "flow-basis": Method("flow", BASIS),

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from bycatch.errors import ConfigError, DataError
 from bycatch.learn.callbacks import EarlyStopping
-from bycatch.learn.contrastive import alignment, uniformity
+from bycatch.learn.contrastive import alignment, clr, cosine, uniformity
 from bycatch.learn.members import MemberRows, check_choice, check_option
 from bycatch.learn.nets.mlp import draw_weights, forward
 from bycatch.learn.nets.transformer import Sizes, draw_transformer, summed
@@ -174,9 +174,15 @@ class ContrastiveScore(NeuralScore):
     ) -> tuple[Tensor, Tensor | None]:
         """Return what the transformer reads of each object, and its emphasis, if any."""
 
-    @abstractmethod
     def contrast(self, z: Sequence[Tensor], changed: Tensor | None, weight: Tensor) -> Tensor:
-        """Return the loss of the projections of the views, of shape (n_members, n_rows)."""
+        """Return the loss of the projections of the views, of shape (n_members, n_rows).
+
+        That of AnomCLR, or that of CLR where nothing anomalous is known.
+        """
+        loss = clr(z[0], z[1], weight, self.temperature)
+        if changed is None:
+            return loss
+        return loss + torch.where(changed, cosine(z[0], z[2]) / self.temperature, 0.0)
 
     @abstractmethod
     def _n_tokens(self, shape: tuple[int, ...]) -> int:

@@ -31,7 +31,6 @@ from bycatch.learn.augmentations import (
     anomalous_event,
     physical_event,
 )
-from bycatch.learn.contrastive import clr, cosine
 from bycatch.learn.inputs import constituent_scaling
 from bycatch.learn.members import MemberRows, check_option
 from bycatch.score._contrastive import ContrastiveScore, Views, check_names
@@ -222,10 +221,3 @@ class AnomalyClr(ContrastiveScore):
         kind = self.layout.one_hot(x).expand(*x.shape[:3], -1)
         phi = x[..., 2:]
         return torch.cat([numbers, torch.sin(phi), torch.cos(phi), kind], dim=-1), None
-
-    def contrast(self, z: Sequence[Tensor], changed: Tensor | None, weight: Tensor) -> Tensor:
-        """Return the loss of AnomCLR, or that of CLR where nothing anomalous is known."""
-        loss = clr(z[0], z[1], weight, self.temperature)
-        if changed is None:
-            return loss
-        return loss + torch.where(changed, cosine(z[0], z[2]) / self.temperature, 0.0)

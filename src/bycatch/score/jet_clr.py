@@ -1,13 +1,16 @@
 """JetCLR: a representation of jets that ignores their symmetries, soft and collinear emission.
 
 What to use when: constituents of jets (`bycatch.represent.constituents`) and a score that shall not
-depend on how the jet is turned, where it points, and what is not infrared and collinear safe. On
-events of objects use `anomaly_clr`, which knows anomalous changes, too.
+depend on how the jet is turned, where it points, and what is not infrared and collinear safe. With
+`anomalous` it is AnomalyCLR for jets: the representation is told, too, which changes QCD does not
+make. On events of objects use `anomaly_clr`.
 
 References
 ----------
 .. [1] Dillon, Kasieczka, Olischlager, Plehn, Sorrenson, Vogel, "Symmetries, safety, and
    self-supervision", arXiv:2108.04253.
+.. [2] Dillon, Favaro, Feiden, Modak, Plehn, "Anomalies, representations, and self-supervision",
+   arXiv:2301.04660.
 """
 
 from __future__ import annotations
@@ -21,8 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bycatch.errors import ConfigError, DataError
-from bycatch.learn.augmentations import JETS, transformed_jet
-from bycatch.learn.contrastive import clr
+from bycatch.learn.augmentations import ANOMALOUS_JETS, JETS, anomalous_jet, transformed_jet
 from bycatch.learn.inputs import constituent_scaling
 from bycatch.learn.members import MemberRows, check_option
 from bycatch.score._contrastive import ContrastiveScore, Views, check_names
@@ -51,6 +53,9 @@ class JetClr(ContrastiveScore):
         Constituents that are read, the first ones.
     augmentations : sequence of str
         Keys of `bycatch.learn.augmentations.JETS`; the first of the two views is turned, too.
+    anomalous : sequence of str
+        Keys of `bycatch.learn.augmentations.ANOMALOUS_JETS`, one of which acts on a jet, before
+        the symmetries. Without any, the default, the loss is that of JetCLR.
     width, heads, blocks, hidden, projection, temperature, head, head_hidden, head_latent,
     head_steps, seed, validation, steps, rounds, patience, batch_size, learning_rate, weight_decay,
     dtype, device
@@ -72,6 +77,7 @@ class JetClr(ContrastiveScore):
         columns: Sequence[int] = (0, 4, 5),
         n_max: int = 50,
         augmentations: Sequence[str] = tuple(JETS),
+        anomalous: Sequence[str] = (),
         width: int = 32,
         heads: int = 4,
         blocks: int = 2,
@@ -119,6 +125,7 @@ class JetClr(ContrastiveScore):
         self.columns = columns
         self.n_max = n_max
         self.augmentations = augmentations
+        self.anomalous = anomalous
 
     @property
     def axes(self) -> tuple[str, ...]:
@@ -129,6 +136,7 @@ class JetClr(ContrastiveScore):
         """Refuse options that make no sense (ConfigError)."""
         super().check_options()
         check_names("augmentations", self.augmentations, tuple(JETS))
+        check_names("anomalous", self.anomalous, tuple(ANOMALOUS_JETS))
         check_option("n_max", self.n_max, 1)
         if len(self.columns) != 3 or len(set(self.columns)) != 3 or min(self.columns) < 0:
             message = (
@@ -164,11 +172,16 @@ class JetClr(ContrastiveScore):
         return {**found, "x": torch.cat([pt, x[..., 1:]], dim=-1), "mask": mask}
 
     def views(self, columns: Mapping[str, Tensor], noise: Noise) -> Views:
-        """Return the turned jets, and a change of them."""
+        """Return the turned jets, a change, and a changed anomalous change if there is one."""
+        x, mask = columns["x"], columns["mask"]
         turned = [name for name in self.augmentations if name == "rotate"]
-        first = transformed_jet(columns["x"], columns["mask"], noise, turned)
-        second = transformed_jet(columns["x"], columns["mask"], noise, self.augmentations)
-        return Views((first[0], second[0]), (first[1], second[1]))
+        first = transformed_jet(x, mask, noise, turned)
+        second = transformed_jet(x, mask, noise, self.augmentations)
+        if not self.anomalous:
+            return Views((first[0], second[0]), (first[1], second[1]))
+        odd, its_mask, changed = anomalous_jet(x, mask, noise, self.anomalous)
+        odd, its_mask = transformed_jet(odd, its_mask, noise, self.augmentations)
+        return Views((first[0], second[0], odd), (first[1], second[1], its_mask), changed)
 
     def tokens(
         self, parameters: Mapping[str, Tensor], x: Tensor, mask: Tensor
@@ -181,7 +194,3 @@ class JetClr(ContrastiveScore):
         log_pt = pt.clamp_min(tiny).log().unsqueeze(-1)
         numbers = torch.cat([log_pt, x[..., 1:]], dim=-1)
         return (numbers - parameters["shift"]) / parameters["scale"], emphasis
-
-    def contrast(self, z: Sequence[Tensor], changed: Tensor | None, weight: Tensor) -> Tensor:  # noqa: ARG002
-        """Return the loss of CLR."""
-        return clr(z[0], z[1], weight, self.temperature)

@@ -11,10 +11,12 @@ from torch import Tensor
 
 from bycatch.learn.augmentations import (
     ANOMALOUS,
+    ANOMALOUS_JETS,
     JETS,
     PHYSICAL,
     EventLayout,
     anomalous_event,
+    anomalous_jet,
     physical_event,
     transformed_jet,
 )
@@ -392,3 +394,81 @@ def test_single_precision_has_the_same_places() -> None:
     assert (y[..., 2].abs() <= torch.tensor(math.pi)).all()
     assert torch.isfinite(y).all()
     assert there.shape == mask.shape
+
+
+@pytest.mark.parametrize("name", ANOMALOUS_JETS)
+def test_anomalous_jets_keep_their_pt_and_are_changed(name: str) -> None:
+    x, mask = jets()
+    before = x.clone()
+    y, there = ANOMALOUS_JETS[name](x, mask, noise())
+    torch.testing.assert_close(x, before, rtol=0, atol=0)
+    assert torch.isfinite(y).all()
+    assert (y[~there] == 0.0).all()
+    assert (y[..., 0][there] > 0.0).all()
+    torch.testing.assert_close(y[..., 0].sum(-1), x[..., 0].sum(-1))
+    assert torch.equal(there.any(-1), mask.any(-1))
+    several = mask.sum(-1) > 3
+    changed = (y != x).any(-1).any(-1) | (there != mask).any(-1)
+    # A prong moves in all jets but those whose constituents are all behind the hardest one.
+    assert changed[several].double().mean() > 0.85
+    assert not changed[mask.sum(-1) == 0].any()
+    alone, _ = ANOMALOUS_JETS[name](x[:1], mask[:1], Noise([1]))
+    torch.testing.assert_close(alone[0], y[0], rtol=0, atol=0)
+
+
+def test_dropped_constituents_are_three_of_ten_and_never_all() -> None:
+    x, mask = jets()
+    y, there = ANOMALOUS_JETS["drop_constituents"](x, mask, noise())
+    before, after = mask.sum(-1), there.sum(-1)
+    assert torch.equal(after[before == 1], before[before == 1])
+    several = before > 1
+    assert (after[several] < before[several]).all()
+    assert (after[several] >= 1).all()
+    many = before > 9  # at least one goes anyway in 0.97 of these
+    n = int(before[many].sum())
+    lost = 1.0 - int(after[many].sum()) / n
+    assert abs(lost - 0.3) < 4.0 * math.sqrt(0.3 * 0.7 / n) + 0.7**10
+    angles = {tuple(row) for row in x[0, 0][mask[0, 0]][:, 1:].tolist()}
+    assert {tuple(row) for row in y[0, 0][there[0, 0]][:, 1:].tolist()} <= angles
+
+
+def test_a_prong_moves_as_a_whole_and_the_hardest_constituent_stays() -> None:
+    x, mask = jets()
+    y, there = ANOMALOUS_JETS["move_prong"](x, mask, noise())
+    assert torch.equal(there, mask)
+    step = y[..., 1:] - x[..., 1:]
+    length = step.norm(dim=-1)
+    moved = length > 0.0
+    assert (step[:, :, 0] == 0.0).all()
+    assert ((length[moved] > 0.1 - 1e-9) & (length[moved] < 0.6 + 1e-9)).all()
+    largest = step.abs().amax(2, keepdim=True)
+    same = torch.where(moved.unsqueeze(-1), step.abs(), largest)
+    torch.testing.assert_close(same, largest.expand_as(same))
+
+
+def test_shares_of_pt_are_raised_to_one_of_two_powers() -> None:
+    x, mask = jets()
+    y, there = ANOMALOUS_JETS["reshare_pt"](x, mask, noise())
+    assert torch.equal(there, mask)
+    two = mask.sum(-1) > 1
+    ratio = (y[..., 0, 0] / y[..., 1, 0]).log() / (x[..., 0, 0] / x[..., 1, 0]).log()
+    power = ratio[two]
+    harder = (power - 1.5).abs() < 1e-6
+    assert (harder | ((power - 2.0 / 3.0).abs() < 1e-6)).all()
+    n = harder.numel()
+    assert abs(harder.double().mean() - 0.5) < 4.0 * 0.5 / math.sqrt(n)
+
+
+def test_one_anomalous_change_of_a_jet_is_drawn_from_those_that_change_it() -> None:
+    x, mask = jets()
+    y, there, changed = anomalous_jet(x, mask, noise(), tuple(ANOMALOUS_JETS))
+    assert torch.equal(changed, mask.sum(-1) > 1)
+    differs = (y != x).any(-1).any(-1) | (there != mask).any(-1)
+    assert torch.equal(differs, changed)
+    moved = (y[..., 1:] != x[..., 1:]).any(-1).any(-1) & (there == mask).all(-1)
+    dropped = (there.sum(-1) < mask.sum(-1)) & changed
+    shares = [float(kind[changed].double().mean()) for kind in (moved, dropped)]
+    n = int(changed.sum())
+    for share in shares:
+        # A third each; more for the others where no prong can move, one jet in eight or fewer.
+        assert abs(share - 1.0 / 3.0) < 4.0 * math.sqrt(2.0 / 9.0 / n) + 0.07

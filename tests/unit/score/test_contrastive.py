@@ -98,6 +98,25 @@ def test_the_loss_is_the_paper_s_on_the_views(name: str) -> None:
     torch.testing.assert_close(views.x[0], inputs["x"], rtol=0, atol=0)
 
 
+def test_anomalous_jets_enter_the_loss_of_jets() -> None:
+    names = ("drop_constituents", "move_prong", "reshare_pt")
+    score = jet_score(anomalous=names, temperature=0.3)
+    inputs = columns(score, *jets(30, seed=2))
+    found = score.losses(score.parameters_, inputs, Noise([1]))
+    views = score.views(inputs, Noise([1]))
+    assert views.changed is not None
+    assert views.changed.all()
+    z, positive, odd = (
+        score.projected(score.parameters_, score.represented(score.parameters_, v, m))
+        for v, m in zip(views.x, views.mask, strict=True)
+    )
+    expected = anom_clr(z, positive, odd, inputs["weight"], 0.3)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+    assert len(jet_score().views(inputs, Noise([1])).x) == 2
+    with pytest.raises(ConfigError, match="anomalous"):
+        make_score("jet_clr", anomalous=("add_objects",))
+
+
 def test_without_anomalous_changes_only_symmetries_are_learned() -> None:
     score = fitted("anomaly_clr", anomalous=())
     inputs = columns(score, *events(30, seed=2))

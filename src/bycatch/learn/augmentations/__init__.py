@@ -2,8 +2,8 @@
 
 What to use when: contrastive scores (`bycatch.score.jet_clr`, `bycatch.score.anomaly_clr`) take
 them by name from the registries here, so that a study can leave each of them out. `JETS` and
-`PHYSICAL` (events) are changes that a representation shall not see, `ANOMALOUS` (events) such that
-it shall.
+`PHYSICAL` (events) are changes that a representation shall not see, `ANOMALOUS_JETS` and
+`ANOMALOUS` (events) such that it shall.
 """
 
 from __future__ import annotations
@@ -20,6 +20,11 @@ from bycatch.learn.augmentations.anomalous import (
     shift_pt,
     split_objects,
 )
+from bycatch.learn.augmentations.anomalous_jets import (
+    drop_constituents,
+    move_prong,
+    reshare_pt,
+)
 from bycatch.learn.augmentations.base import Draws
 from bycatch.learn.augmentations.jets import (
     rotate_jet,
@@ -32,12 +37,14 @@ from bycatch.learn.augmentations.physical import rotate_event, smear_angles, sme
 
 __all__ = [
     "ANOMALOUS",
+    "ANOMALOUS_JETS",
     "JETS",
     "KINDS",
     "PHYSICAL",
     "Draws",
     "EventLayout",
     "anomalous_event",
+    "anomalous_jet",
     "physical_event",
     "transformed_jet",
 ]
@@ -52,6 +59,13 @@ JETS: dict[str, JetAugmentation] = {
     "split_collinear": split_collinear,
 }
 """Of jets, in the order in which they act."""
+
+ANOMALOUS_JETS: dict[str, JetAugmentation] = {
+    "drop_constituents": drop_constituents,
+    "move_prong": move_prong,
+    "reshare_pt": reshare_pt,
+}
+"""Of jets; one of them acts on a jet."""
 
 PHYSICAL: dict[str, EventAugmentation] = {
     "rotate": rotate_event,
@@ -123,11 +137,28 @@ def anomalous_event(
         False where none of them changes the event.
     """
     changes = [change for name, change in ANOMALOUS.items() if name in names]
-    found = [change(x, mask, noise, layout) for change in changes]
+    return _one_change(x, mask, noise, [change(x, mask, noise, layout) for change in changes])
+
+
+def anomalous_jet(
+    x: Tensor, mask: Tensor, noise: Draws, names: Sequence[str]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Apply one of the named ones of `ANOMALOUS_JETS` to each jet, drawn from those that change it.
+
+    Parameters as in `transformed_jet`; at least one name. Returns as `anomalous_event`.
+    """
+    changes = [change for name, change in ANOMALOUS_JETS.items() if name in names]
+    return _one_change(x, mask, noise, [change(x, mask, noise) for change in changes])
+
+
+def _one_change(
+    x: Tensor, mask: Tensor, noise: Draws, found: Sequence[tuple[Tensor, Tensor]]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Draw one of the changed copies of each row, from those that differ from it."""
     xs, masks = (torch.stack(parts, dim=2) for parts in zip(*found, strict=True))
     changed = (xs != x.unsqueeze(2)).any(-1).any(-1) | (masks != mask.unsqueeze(2)).any(-1)
     likely = noise.uniform((x.shape[1], len(found)), x).masked_fill(~changed, -1.0)
     chosen = likely.argmax(dim=2)[..., None, None]
-    mask = masks.gather(2, chosen.expand(-1, -1, 1, mask.shape[2])).squeeze(2)
-    x = xs.gather(2, chosen.unsqueeze(-1).expand(-1, -1, 1, *x.shape[2:])).squeeze(2)
+    mask = masks.gather(2, chosen.expand(-1, -1, 1, masks.shape[3])).squeeze(2)
+    x = xs.gather(2, chosen.unsqueeze(-1).expand(-1, -1, 1, *xs.shape[3:])).squeeze(2)
     return x, mask, changed.any(dim=2)
