@@ -69,6 +69,7 @@ class JetClr(ContrastiveScore):
 
     kind = "jet_clr"
     citation = "jet-clr"
+    further_citations = ("anomaly-clr",)
 
     def __init__(
         self,
