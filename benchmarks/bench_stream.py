@@ -65,31 +65,28 @@ STREAM = {"name": "lepton_stream"}
 OBJECTS = {"name": "objects"}
 CANDIDATES = {"name": "particle_flow"}
 
+# Large batches: in a small one a few rows have most of the weight.
+LEARNING = {"batch_size": 1024, "steps": 8000}
+DENSE = {"hidden": (50, 50), "n_latent": 4, **LEARNING}
+RECURRENT = {"batch_size": 1024, "steps": 2000}
+DENSITIES = {"features": list(FEATURES), **LEARNING}
 METHODS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
-    "supervised": ("", STREAM, {"steps": 3000, "rounds": 15}),
+    "supervised": ("", STREAM, {"steps": 3000, "rounds": 15, "batch_size": 1024}),
     "pca": ("pca", STREAM, {"components": 6}),
     "isolation_forest": ("isolation_forest", STREAM, {}),
-    "autoencoder": ("autoencoder", STREAM, {"hidden": (50, 50), "n_latent": 4}),
-    "vae": ("vae", STREAM, {"hidden": (50, 50), "n_latent": 4, "steps": 3000}),
-    "likelihood_vae": ("likelihood_vae", STREAM, {"features": list(FEATURES), "steps": 6000}),
-    "likelihood_vae-wide": (
-        "likelihood_vae",
-        STREAM,
-        {"features": list(FEATURES), "steps": 6000, "smallest_width": 0.3},
-    ),
+    "autoencoder": ("autoencoder", STREAM, DENSE),
+    "vae": ("vae", STREAM, DENSE),
+    "likelihood_vae": ("likelihood_vae", STREAM, DENSITIES),
+    "likelihood_vae-wide": ("likelihood_vae", STREAM, {**DENSITIES, "smallest_width": 0.3}),
     "objects-autoencoder": (
         "autoencoder",
         OBJECTS,
-        {"network": "dense", "layout": "set", "loss": "masked", "hidden": (64, 32)},
+        {"network": "dense", "layout": "set", "loss": "masked", "hidden": (64, 32), **LEARNING},
     ),
     "anomaly_clr": ("anomaly_clr", OBJECTS, {}),
     "anomaly_clr_plus": ("anomaly_clr_plus", OBJECTS, {}),
-    "recurrent_vae": ("recurrent_vae", CANDIDATES, {"steps": 1200}),
-    "recurrent_vae-no-attention": (
-        "recurrent_vae",
-        CANDIDATES,
-        {"attention": False, "steps": 1200},
-    ),
+    "recurrent_vae": ("recurrent_vae", CANDIDATES, RECURRENT),
+    "recurrent_vae-no-attention": ("recurrent_vae", CANDIDATES, {**RECURRENT, "attention": False}),
 }
 LONG = "recurrent_vae"
 """These train once, on 70 %."""
