@@ -77,6 +77,7 @@ METHODS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "autoencoder": ("autoencoder", STREAM, DENSE),
     "vae": ("vae", STREAM, DENSE),
     "likelihood_vae": ("likelihood_vae", STREAM, DENSITIES),
+    "likelihood_vae-ensemble": ("likelihood_vae", STREAM, {**DENSITIES, "members": 3}),
     "likelihood_vae-wide": ("likelihood_vae", STREAM, {**DENSITIES, "smallest_width": 0.3}),
     "objects-autoencoder": (
         "autoencoder",
