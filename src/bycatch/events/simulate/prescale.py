@@ -39,6 +39,9 @@ _TRIGGERS = {11: (15.0, 3.2), 13: (15.0, 2.4), 15: (25.0, 3.4)}
 class Prescale:
     """How an event is judged.
 
+    The defaults are for W and Z: one off its shell, with a hard lepton and no jets, is rarer than
+    one with jets.
+
     Attributes
     ----------
     rate : float
@@ -54,11 +57,11 @@ class Prescale:
     """
 
     rate: float
-    partons: float = 60.0
-    partons_power: float = 2.0
+    partons: float = 80.0
+    partons_power: float = 1.5
     lepton: float = 50.0
-    lepton_power: float = 3.0
-    charm: float = 3.0
+    lepton_power: float = 5.0
+    charm: float = 5.0
     beauty: float = 10.0
     no_trigger: float = 2.0
 
@@ -120,7 +123,7 @@ class Decisions:
     prescale : Prescale
     rng : numpy.random.Generator
     judged, kept : int
-        Events so far.
+        Events so far; one that Pythia fails to finish and tries again is judged again.
     hook : object
         That asks; Pythia holds no reference to it.
     """
@@ -246,6 +249,7 @@ def _recoiled(
 ) -> Iterable[tuple[int, float, float]]:
     """Yield the products of a boson in its new momentum."""
     for code, momentum in products:
-        momentum.bstback(before)
-        momentum.bst(now)
-        yield code, momentum.pT(), momentum.eta()
+        moved = momentum * 1.0  # boosts act in place, and Pythia may try an event again
+        moved.bstback(before)
+        moved.bst(now)
+        yield code, moved.pT(), moved.eta()

@@ -72,13 +72,13 @@ _TITLES = {
     "tt_lepton": "tt",
     "qcd_lepton": "QCD above pTHat = 30 GeV, weighted",
 }
-# A boson off its shell, with a hard lepton and no jets, is rarer than one with jets.
-_BOSON = Prescale(100.0, partons=80.0, partons_power=1.5, lepton_power=5.0, charm=5.0)
 _PRESCALES = {
-    "w_lepton": _BOSON,
-    "z_lepton": _BOSON,
+    "w_lepton": Prescale(100.0),
+    "z_lepton": Prescale(100.0),
     # Events with a hard b or c quark, one in eight, have nine tenths of the accepted weight.
-    "qcd_lepton": Prescale(4.0, partons=400.0, charm=4.0, beauty=4.0, no_trigger=1.0),
+    "qcd_lepton": Prescale(
+        4.0, partons=400.0, partons_power=2.0, charm=4.0, beauty=4.0, no_trigger=1.0
+    ),
 }
 _CODES = {"w_lepton": 0, "qcd_lepton": 1, "z_lepton": 2, "tt_lepton": 3}
 
