@@ -159,6 +159,7 @@ def _make_tail(name: str, prescale: Prescale, *, particles: bool) -> Process:
         name=plain.name.replace("lepton", "lepton_tail"),
         title=plain.title + ", weighted: hard and heavy-flavoured events preferred",
         prescale=prescale,
+        columns={**plain.columns, "weight": "of the event, the smaller the more it was preferred"},
         chunk=500,
     )
 
