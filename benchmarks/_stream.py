@@ -20,7 +20,7 @@ from bycatch.represent import represent
 from bycatch.represent.base import Representation
 from bycatch.tasks.random import stream
 
-__all__ = ["FRACTIONS", "SIGNALS", "Stream", "file_names", "load"]
+__all__ = ["FRACTIONS", "SIGNALS", "SIM", "Stream", "file_names", "load", "without_heavy"]
 
 SIM = Path(__file__).resolve().parents[1] / "runs" / "sim"
 FRACTIONS = {"w": 0.592, "qcd": 0.338, "z": 0.067, "tt": 0.003}
@@ -121,3 +121,14 @@ def load(
     half = stream(11, "half").random(len(names)) < train
     values = np.concatenate([p.values for p in parts])
     return Stream(values, mask, weight, names, half)
+
+
+def without_heavy(events: Stream, heaviest: float) -> tuple[Stream, float]:
+    """Leave out rows of more than so many times the mean weight of their process.
+
+    Returns the others, and how much of the background's weight that removes.
+    """
+    mean = {kind: events.of(kind).weight.mean() for kind in FRACTIONS}
+    heavy = events.weight > [heaviest * mean.get(kind, np.inf) for kind in events.process]
+    lost = events.weight[heavy].sum() / events.background.weight.sum()
+    return events.rows(~heavy), float(lost)
