@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
+from bycatch.config.files import Loaded
 from bycatch.config.messages import parse_yaml, validated
 from bycatch.errors import ConfigError, InputError
 from bycatch.evaluate.improvement import EPS_B, Improvement
@@ -61,29 +61,18 @@ class CompareConfig(BaseModel):
 
 
 @dataclass(frozen=True)
-class LoadedComparison:
+class LoadedComparison(Loaded):
     """A comparison, ready to be made.
 
     Attributes
     ----------
     config : CompareConfig
         With absolute paths.
-    output : Path
-        Run folder.
+    resolved, output
+        As in `bycatch.config.files.Loaded`.
     """
 
     config: CompareConfig
-    output: Path
-
-    @property
-    def resolved(self) -> dict[str, Any]:
-        """The configuration with all defaults, without the output folder."""
-        return self.config.model_dump(mode="json", exclude={"output"})
-
-    @property
-    def text(self) -> str:
-        """The resolved configuration as YAML."""
-        return yaml.safe_dump(self.resolved, sort_keys=False, allow_unicode=True)
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -185,4 +174,5 @@ def _resolved(
             raise ConfigError(message)
         item.path = str(path)
     folder = output if output is not None else base / (config.output or f"runs/{name}")
-    return LoadedComparison(config, folder)
+    resolved = config.model_dump(mode="json", exclude={"output"})
+    return LoadedComparison(resolved, folder, config)

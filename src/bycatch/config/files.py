@@ -4,13 +4,38 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from bycatch.config.messages import parse_yaml
 from bycatch.errors import InputError, nearest
 
-__all__ = ["absolute", "file_of", "read_configuration"]
+__all__ = ["Loaded", "absolute", "file_of", "read_configuration"]
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A configuration, ready to run; what each verb makes of it is added by its own class.
+
+    Attributes
+    ----------
+    resolved : mapping
+        The configuration with all defaults and absolute paths, JSON-compatible; without the
+        output folder, which does not change a result. As YAML it is a configuration again.
+    output : Path
+        Run folder.
+    """
+
+    resolved: Mapping[str, Any]
+    output: Path
+
+    @property
+    def text(self) -> str:
+        """The resolved configuration as YAML."""
+        return yaml.safe_dump(dict(self.resolved), sort_keys=False, allow_unicode=True)
 
 
 def read_configuration(path: Path) -> Mapping[str, Any]:

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from bycatch.config.checks import check_background, check_files, check_values
-from bycatch.config.files import absolute, file_of, read_configuration
+from bycatch.config.files import Loaded, absolute, file_of, read_configuration
 from bycatch.config.messages import validated
 from bycatch.config.methods import check_methods, method_plan
 from bycatch.config.schema import RegionsConfig, SearchConfig
@@ -28,27 +26,17 @@ __all__ = ["LoadedSearch", "build_search", "load_search"]
 
 
 @dataclass(frozen=True)
-class LoadedSearch:
-    """A configuration, ready to run.
+class LoadedSearch(Loaded):
+    """A search, ready to run.
 
     Attributes
     ----------
     plan : SearchPlan
-    resolved : mapping
-        The configuration with all defaults and absolute paths, JSON-compatible; without the
-        output folder, which does not change a result. As YAML it is a configuration again.
-    output : Path
-        Run folder.
+    resolved, output
+        As in `bycatch.config.files.Loaded`.
     """
 
     plan: SearchPlan
-    resolved: Mapping[str, Any]
-    output: Path
-
-    @property
-    def text(self) -> str:
-        """The resolved configuration as YAML."""
-        return yaml.safe_dump(dict(self.resolved), sort_keys=False, allow_unicode=True)
 
     @property
     def inputs(self) -> tuple[Path, ...]:
@@ -119,7 +107,7 @@ def build_search(
     data, inject = check_files(config, base)
     plan = _plan(config, data, inject, base, source)
     folder = Path(output) if output is not None else base / (config.output or f"runs/{name}")
-    return LoadedSearch(plan, _resolved(config, base), folder)
+    return LoadedSearch(_resolved(config, base), folder, plan)
 
 
 def _plan(

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from bycatch.config.files import absolute, file_of, read_configuration
+from bycatch.config.files import Loaded, absolute, file_of, read_configuration
 from bycatch.config.messages import validated
 from bycatch.config.score_checks import (
     check_files,
@@ -26,27 +24,17 @@ __all__ = ["LoadedScores", "build_scores", "load_scores"]
 
 
 @dataclass(frozen=True)
-class LoadedScores:
-    """A configuration, ready to run.
+class LoadedScores(Loaded):
+    """Scores, ready to be learned.
 
     Attributes
     ----------
     plan : ScorePlan
-    resolved : mapping
-        The configuration with all defaults and absolute paths, JSON-compatible; without the
-        output folder, which does not change a result. As YAML it is a configuration again.
-    output : Path
-        Run folder.
+    resolved, output
+        As in `bycatch.config.files.Loaded`.
     """
 
     plan: ScorePlan
-    resolved: Mapping[str, Any]
-    output: Path
-
-    @property
-    def text(self) -> str:
-        """The resolved configuration as YAML."""
-        return yaml.safe_dump(dict(self.resolved), sort_keys=False, allow_unicode=True)
 
     @property
     def inputs(self) -> tuple[Path, ...]:
@@ -148,7 +136,7 @@ def build_scores(
         nonfinite=config.nonfinite,
         seed=config.seed,
     )
-    return LoadedScores(plan, _resolved(config, base), folder)
+    return LoadedScores(_resolved(config, base), folder, plan)
 
 
 def _samples(config: ScoreConfig) -> tuple[SamplePlan, ...]:

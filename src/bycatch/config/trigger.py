@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from bycatch.config.files import absolute, file_of, read_configuration
+from bycatch.config.files import Loaded, absolute, file_of, read_configuration
 from bycatch.config.messages import validated
 from bycatch.config.schema import Expression, Paths, Real, Text
 from bycatch.errors import ColumnError, ConfigError, InputError, nearest
@@ -130,25 +129,17 @@ class TriggerConfig(_Model):
 
 
 @dataclass(frozen=True)
-class LoadedTrigger:
-    """A configuration, ready to run.
+class LoadedTrigger(Loaded):
+    """A trigger, ready to be worked out.
 
     Attributes
     ----------
     plan : TriggerPlan
-    resolved : mapping
-        With all defaults and absolute paths, JSON-compatible, without the output folder.
-    output : Path
+    resolved, output
+        As in `bycatch.config.files.Loaded`.
     """
 
     plan: TriggerPlan
-    resolved: Mapping[str, Any]
-    output: Path
-
-    @property
-    def text(self) -> str:
-        """The resolved configuration as YAML."""
-        return yaml.safe_dump(dict(self.resolved), sort_keys=False, allow_unicode=True)
 
     @property
     def inputs(self) -> tuple[Path, ...]:
@@ -224,7 +215,7 @@ def build_trigger(
         level=config.level,
     )
     folder = Path(output) if output is not None else base / (config.output or f"runs/{name}")
-    return LoadedTrigger(plan, _resolved(config, base), folder)
+    return LoadedTrigger(_resolved(config, base), folder, plan)
 
 
 def _check_values(config: TriggerConfig, source: str) -> None:
