@@ -75,6 +75,29 @@ def test_intervals_of_weighted_events_cover() -> None:
     assert stats.binomtest(covered, SEEDS, 0.6827).pvalue > 1e-3, covered
 
 
+def prescaled(rng: np.random.Generator, knows: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return scores of 2,000 events, and weights of up to 100.
+
+    Events are kept with a probability that rises with a guess of the score. Of the fraction
+    `knows` the guess is good to 0.5, of the others it is another event's score.
+    """
+    score = rng.exponential(size=60 * N)
+    other = np.where(rng.random(score.size) < knows, score, rng.exponential(size=score.size))
+    guess = other + 0.5 * rng.standard_normal(score.size)
+    p = np.exp(guess - 5.0).clip(0.01, 1.0)
+    kept = np.flatnonzero(rng.random(score.size) < p)[:N]
+    assert len(kept) == N
+    return score[kept], 1.0 / p[kept]
+
+
+def test_intervals_of_prescaled_events_cover() -> None:
+    truth, covered = stats.expon.isf(1e-4), 0
+    for seed in range(SEEDS):
+        found = ScoreTail(*prescaled(np.random.default_rng(seed), 1.0)).threshold(1e-4)
+        covered += found.low <= truth <= found.high
+    assert stats.binomtest(covered, SEEDS, 0.6827).pvalue > 1e-3, covered
+
+
 def test_a_healthy_tail_is_seldom_suspected() -> None:
     suspected = sum(
         ScoreTail(np.random.default_rng(seed).exponential(size=N)).status != "ok"
