@@ -6,7 +6,7 @@ Run from the project's root, on the sample of `bench_stream.py`::
 
 Each setting changes one thing about ``likelihood_vae`` of `bench_stream.py`: the share of the
 training half that it learns from, the power of the weights in training (tests have all of them),
-options, or the loss (`_published_vae.py`). Three members train on each half and are tested on the
+options, or the loss (`_vae_losses.py`). Three members train on each half and are tested on the
 other. Per score and setting are shown, of every member and of the members' mean score:
 
 - the counted background events a day at the published efficiency, as the geometric mean over
@@ -35,7 +35,7 @@ from typing import Any
 import numpy as np
 import torch
 from _jobs import read_rows, run_jobs, table
-from _published_vae import PublishedVae
+from _vae_losses import HeavyVae, PublishedVae
 from _stream import FRACTIONS, SIGNALS, Stream, file_names, load, without_heavy
 from _stream_budget import BUDGETS, PUBLISHED, counted_efficiencies, mixture_of, rate_needed
 from bench_stream import DENSITIES, STREAM, tested
@@ -53,7 +53,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "32 % of the rows": {"share": 0.316},
     "roots of the weights": {"power": 0.5},
     "no weights": {"power": 0.0},
-    "published loss": {"published": True},
+    "published loss": {"loss": "published"},
+    "heavy densities": {"loss": "heavy"},
     "beta 1": {"options": {"beta": 1.0}},
     "8 latent": {"options": {"n_latent": 8}},
     "widths from 0.3": {"options": {"smallest_width": 0.3}},
@@ -93,7 +94,7 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
     events, _ = without_heavy(events, job["heaviest"])
     train = events.background.rows(events.background.half)
     train = train.rows(stream(3, "share").random(len(train.weight)) < job.get("share", 1.0))
-    kind = PublishedVae if job.get("published") else LikelihoodVae
+    kind = {"published": PublishedVae, "heavy": HeavyVae}.get(job.get("loss", ""), LikelihoodVae)
     model = kind(MEMBERS, **{**DENSITIES, **job.get("options", {})})
     model.fit(train.values, train.weight ** job.get("power", 1.0))
     rows = {name: tested(events, name) for name in (*FRACTIONS, *SIGNALS)}
