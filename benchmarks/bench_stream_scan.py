@@ -35,9 +35,9 @@ from typing import Any
 import numpy as np
 import torch
 from _jobs import read_rows, run_jobs, table
-from _vae_losses import HeavyVae, PublishedVae
 from _stream import FRACTIONS, SIGNALS, Stream, file_names, load, without_heavy
 from _stream_budget import BUDGETS, PUBLISHED, counted_efficiencies, mixture_of, rate_needed
+from _vae_losses import HeavyVae, PublishedVae
 from bench_stream import DENSITIES, STREAM, tested
 
 from bycatch.errors import BycatchError
