@@ -90,10 +90,11 @@ def prescaled(rng: np.random.Generator, knows: float) -> tuple[np.ndarray, np.nd
     return score[kept], 1.0 / p[kept]
 
 
-def test_intervals_of_prescaled_events_cover() -> None:
+@pytest.mark.parametrize("knows", [1.0, 0.5])
+def test_intervals_of_prescaled_events_cover(knows: float) -> None:
     truth, covered = stats.expon.isf(1e-4), 0
     for seed in range(SEEDS):
-        found = ScoreTail(*prescaled(np.random.default_rng(seed), 1.0)).threshold(1e-4)
+        found = ScoreTail(*prescaled(np.random.default_rng(seed), knows)).threshold(1e-4)
         covered += found.low <= truth <= found.high
     assert stats.binomtest(covered, SEEDS, 0.6827).pvalue > 1e-3, covered
 

@@ -87,8 +87,8 @@ class LikelihoodVae(NeuralScore):
         Latent samples of the score ``iwae``.
     smallest_width : float
         Least width of a density, in units of the feature's (or its logarithm's) spread. Narrow
-        densities make a long tail of background, where the decoder is sure and wrong: for cuts far
-        in the tail take up to 0.3 (``benchmarks/RESULTS.md``).
+        densities make a long tail, of background and of signals, where the decoder is sure and
+        wrong; with 0.3 it is shorter and steadier from seed to seed (``benchmarks/RESULTS.md``).
     seed, validation, steps, rounds, patience, batch_size, learning_rate, weight_decay, dtype,
     device
         As in `bycatch.score.neural.NeuralScore`.
