@@ -14,6 +14,7 @@ spread over seeds, and does not hold the error of the samples, which all rows sh
                            squared error of the objects that are there (`Published`).
 ``autoencoder, standard``  the same on standardised columns (the score `autoencoder` as it is).
 ``anomaly_clr``, ``anomaly_clr_plus``  with all augmentations.
+``temperature 0.3`` ...    variants of the first (`VARIANTS`).
 ``without NAME``           the same without this augmentation; ``symmetries`` without any anomalous.
 ``supervised``             what labels would give: a dense network per signal on the same objects,
                            trained on half of the signal too and measured on the other half.
@@ -60,6 +61,13 @@ LARGEST = (4.0, np.pi)  # of eta and phi, the published scaling
 OWN = {True: "reconstruction", False: "mahalanobis"}
 """What is drawn of an autoencoder, and of a contrastive score."""
 AE_STEPS = 10_000  # more than the score's default, after which it still gets better
+VARIANTS: dict[str, dict[str, Any]] = {
+    "temperature 0.3": {"temperature": 0.3},
+    "temperature 1": {"temperature": 1.0},
+    "width 64": {"width": 64, "hidden": 128},
+    "flow as head": {"head": "flow"},
+}
+"""What was tried for h0, which no setting does better than the autoencoder."""
 AE = {"layout": "set", "loss": "masked", "hidden": (256, 128, 64, 32, 16), "n_latent": 5}
 
 
@@ -89,6 +97,8 @@ def settings() -> dict[str, tuple[str, dict[str, Any]]]:
             kept = tuple(name for name in names if name != left_out)
             rows[f"without {left_out}"] = ("anomaly_clr", {option: kept})
     rows["symmetries"] = ("anomaly_clr", {"anomalous": ()})
+    for name, options in VARIANTS.items():
+        rows[name] = ("anomaly_clr", options)
     rows["supervised"] = ("supervised", {})
     return rows
 
@@ -100,12 +110,12 @@ def built(kind: str, job: Mapping[str, Any], options: Mapping[str, Any]) -> Scor
         return Published(**AE, **common)
     if kind == "autoencoder":
         return make_score(kind, **AE, **common)
-    return make_score(kind, head="autoencoder", **common, **options)
+    return make_score(kind, **{"head": "autoencoder", **common, **options})
 
 
 def run_job(job: dict[str, Any]) -> dict[str, Any]:
     """Train one setting on one half, and measure all of its scores."""
-    sample = load({"name": "objects"}, file_names(job["last"]))
+    sample = load({"name": "objects"}, job["files"])
     background = ~np.isin(sample.process, SIGNALS)
     learns = background & (sample.half == bool(job["half"]))
     kind, options = settings()[job["setting"]]
@@ -253,7 +263,7 @@ def main() -> int:
             "half": half,
             "steps": AE_STEPS if setting.startswith("autoencoder") else arguments.steps,
             "seeds": arguments.seeds,
-            "last": arguments.last,
+            "files": file_names(arguments.last),
         }
         for setting in arguments.settings
         for half in arguments.halves
