@@ -58,7 +58,6 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "beta 1": {"options": {"beta": 1.0}},
     "8 latent": {"options": {"n_latent": 8}},
     "widths from 0.3": {"options": {"smallest_width": 0.3}},
-    "widths from 0.01": {"options": {"smallest_width": 0.01}},
 }
 
 
