@@ -10,6 +10,7 @@ from _stream import FRACTIONS, SIM
 
 from bycatch.events.simulate import simulation_info
 from bycatch.trigger.mixture import Mixture, Sample
+from bycatch.trigger.quantiles import weighted_quantile
 from bycatch.trigger.rates import Luminosity, Normalisation, normalisation_of, process_rates
 
 __all__ = [
@@ -45,7 +46,7 @@ def normalisation(kind: str) -> Normalisation:
     return normalisation_of(infos, signal=True)
 
 
-def selected(kind: str) -> float:
+def _selected(kind: str) -> float:
     """Return acceptance times trigger efficiency of a benchmark."""
     found = normalisation(kind).selected
     assert found is not None  # the files were simulated here
@@ -58,16 +59,16 @@ def counted_efficiencies(mixture: Mixture, score: np.ndarray, kind: str) -> list
     rate = np.concatenate(
         [s.weight * mixture.rates[s.name].per_day / s.weight.sum() for s in mixture.samples]
     )
-    order = np.argsort(-b)
-    last = np.searchsorted(np.cumsum(rate[order]), BUDGETS)
-    return [selected(kind) * float((score > cut).mean()) for cut in b[order][last]]
+    total = rate.sum()
+    cuts = [-weighted_quantile(-b, rate / total, budget / total) for budget in BUDGETS]
+    return [_selected(kind) * float((score > cut).mean()) for cut in cuts]
 
 
 def rate_needed(mixture: Mixture, score: np.ndarray, kind: str) -> dict[str, dict[str, Any]]:
     """Return the counted background events a day at the published efficiency of a benchmark."""
     found = {}
     for budget, published in PUBLISHED.items():
-        quantile = 1.0 - published[kind] / selected(kind)
+        quantile = 1.0 - published[kind] / _selected(kind)
         threshold = float(np.quantile(score, quantile, method="higher"))
         found[f"{budget:.0f}"] = mixture.tail().counted(threshold).times(mixture.total()).to_json()
     return found

@@ -15,103 +15,103 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import ClassVar
 
 import torch
 from torch import Tensor
-from torch.nn.functional import logsigmoid
+from torch.nn.functional import logsigmoid, softplus
 
-from bycatch.learn.likelihoods import Density
-from bycatch.learn.nets.mlp import forward
+from bycatch.learn.likelihoods import CLIP, Density, Raw
 from bycatch.score.likelihood_vae import LikelihoodVae
-from bycatch.score.neural import Noise, part
+from bycatch.score.neural import Noise
 
 __all__ = ["HeavyVae", "PublishedVae"]
 
 _FLOOR = 5e-3
-_CLIP = 1e-4
+
+LogProb = Callable[[Tensor, Raw, Tensor, Tensor, float], Tensor]
 
 
-class _OtherLoss(LikelihoodVae):
-    """A likelihood VAE whose subclasses say what a feature's value costs."""
+class _OtherDensities(LikelihoodVae):
+    """A likelihood VAE with other densities of the same kinds."""
 
-    def cost(
-        self, kind: Density, x: Tensor, raw: tuple[Tensor, ...], centre: Tensor, spread: Tensor
-    ) -> Tensor:
-        """Return -log p of features of one kind, of the shape of `x`."""
-        return -kind.log_prob(x, raw, centre, spread, self.smallest_width)
+    others: ClassVar[Mapping[str, LogProb]]
+    """log p by the density's name, as in `bycatch.learn.likelihoods.Density`."""
 
-    def feature_losses(
-        self, parameters: Mapping[str, Tensor], columns: Mapping[str, Tensor], z: Tensor
-    ) -> Tensor:
-        """Return the cost of each feature given z, (n_members, n_rows, n_features)."""
-        kinds, order = self._order(columns["x"])
-        x, centre, spread = (
-            values.index_select(2, order).double()
-            for values in (columns["x"], parameters["centre"], parameters["spread"])
-        )
-        out = forward(part(parameters, "decoder."), z).double()
-        found, column, place = [], 0, 0
-        for kind, count in kinds:
-            own, size = slice(column, column + count), kind.n_parameters * count
-            raw = out[..., place : place + size].chunk(kind.n_parameters, 2)
-            found.append(self.cost(kind, x[..., own], raw, centre[..., own], spread[..., own]))
-            column, place = column + count, place + size
-        return torch.cat(found, dim=2).index_select(2, torch.argsort(order))
+    def _order(self, like: Tensor) -> tuple[list[tuple[Density, int]], Tensor]:
+        kinds, order = super()._order(like)
+        return [
+            (replace(kind, log_prob=self.others.get(kind.name, kind.log_prob)), count)
+            for kind, count in kinds
+        ], order
 
 
 def _isrlu(h: Tensor) -> Tensor:
     return torch.where(h > 0.0, h, h / torch.sqrt(1.0 + h * h))
 
 
-def _gaussian(x: Tensor, mean: Tensor, width: Tensor) -> Tensor:
-    return torch.log(width) + 0.5 * ((x - mean) / width).square()
+def _located(raw: Raw, centre: Tensor, spread: Tensor) -> tuple[Tensor, Tensor]:
+    place, size = raw[0].double(), _FLOOR + spread.double() * (1.0 + _isrlu(raw[1].double()))
+    return centre.double() + spread.double() * place, size
+
+
+def _square(x: Tensor, mean: Tensor, width: Tensor) -> Tensor:
+    return -torch.log(width) - 0.5 * ((x - mean) / width).square()
 
 
 def _norm(mean: Tensor, width: Tensor) -> Tensor:
-    """Return the published stand-in for -log of a truncated density's norm."""
-    return -torch.log1p(torch.special.ndtr(-mean / width))
+    """Return the published stand-in for the logarithm of a truncated density's norm."""
+    return torch.log1p(torch.special.ndtr(-mean / width))
 
 
-def _log_normal(x: Tensor, mean: Tensor, width: Tensor, raw: Tensor) -> Tensor:
-    zero = 0.5 * (1.0 + 0.999 * torch.tanh(raw))
-    log = torch.log(x.clamp_min(_CLIP))
-    above = -torch.log(1.0 - zero) + log + _gaussian(log, mean, width)
-    return torch.where(x < _CLIP, -torch.log(zero), above)
+def _gaussian(x: Tensor, raw: Raw, centre: Tensor, spread: Tensor, _: float) -> Tensor:
+    return _square(x.double(), *_located(raw, centre, spread))
 
 
-def _truncated(x: Tensor, mean: Tensor, width: Tensor) -> Tensor:
-    return _gaussian(x, mean, width) + _norm(mean, width)
+def _truncated(x: Tensor, raw: Raw, centre: Tensor, spread: Tensor, _: float) -> Tensor:
+    place = _located(raw, centre, spread)
+    return _square(x.double(), *place) + _norm(*place)
 
 
-def _discrete(x: Tensor, mean: Tensor, width: Tensor) -> Tensor:
-    low, high = (torch.special.ndtr((x + side - mean) / width) for side in (-0.5, 0.5))
-    return -torch.log((high - low).clamp_min(1e-10)) + _norm(mean + 0.5, width)
+def _log_normal(x: Tensor, raw: Raw, centre: Tensor, spread: Tensor, _: float) -> Tensor:
+    zero = 0.5 * (1.0 + 0.999 * torch.tanh(raw[2].double()))
+    log = torch.log(x.double().clamp_min(CLIP))
+    above = torch.log(1.0 - zero) - log + _square(log, *_located(raw, centre, spread))
+    return torch.where(x < CLIP, torch.log(zero), above)
 
 
-_PUBLISHED: dict[str, Callable[..., Tensor]] = {
-    "gaussian": _gaussian,
-    "truncated_gaussian": _truncated,
-    "clipped_log_normal": _log_normal,
-    "discrete_gaussian": _discrete,
-}
+def _discrete(x: Tensor, raw: Raw, centre: Tensor, spread: Tensor, _: float) -> Tensor:
+    mean, width = _located(raw, centre, spread)
+    low, high = (torch.special.ndtr((x.double() + side - mean) / width) for side in (-0.5, 0.5))
+    return torch.log((high - low).clamp_min(1e-10)) + _norm(mean + 0.5, width)
 
 
-class PublishedVae(_OtherLoss):
+def _poisson(x: Tensor, raw: Raw, centre: Tensor, _: Tensor, __: float) -> Tensor:
+    rate = 1e-3 + centre.double().clamp_min(1e-3) * (1.0 + _isrlu(raw[0].double()))
+    return x * torch.log(rate) - rate - torch.lgamma(x.double() + 1.0)
+
+
+def _charge(x: Tensor, raw: Raw, _: Tensor, __: Tensor, ___: float) -> Tensor:
+    return torch.log(0.5 * (1.0 + 0.98 * x.double() * torch.tanh(raw[0].double())))
+
+
+def _bernoulli(x: Tensor, raw: Raw, centre: Tensor, spread: Tensor, smallest: float) -> Tensor:
+    return _charge(2.0 * x - 1.0, raw, centre, spread, smallest)
+
+
+class PublishedVae(_OtherDensities):
     """A likelihood VAE with the published loss as loss and score."""
 
-    def cost(
-        self, kind: Density, x: Tensor, raw: tuple[Tensor, ...], centre: Tensor, spread: Tensor
-    ) -> Tensor:
-        """Return the published loss of features of one kind."""
-        if kind.name in _PUBLISHED:
-            location = centre + spread * raw[0], _FLOOR + spread * (1.0 + _isrlu(raw[1]))
-            return _PUBLISHED[kind.name](x, *location, *raw[2:])
-        if kind.name == "poisson":
-            rate = 1e-3 + centre.clamp_min(1e-3) * (1.0 + _isrlu(raw[0]))
-            return rate - x * torch.log(rate) + torch.lgamma(x + 1.0)
-        yes = x if kind.name == "bernoulli" else 0.5 * (x + 1.0)
-        p = 0.5 * (1.0 + 0.98 * torch.tanh(raw[0]))
-        return -(yes * torch.log(p) + (1.0 - yes) * torch.log(1.0 - p))
+    others: ClassVar[Mapping[str, LogProb]] = {
+        "gaussian": _gaussian,
+        "truncated_gaussian": _truncated,
+        "clipped_log_normal": _log_normal,
+        "discrete_gaussian": _discrete,
+        "poisson": _poisson,
+        "bernoulli": _bernoulli,
+        "charge": _charge,
+    }
 
     def _divergence(self, parameters: Mapping[str, Tensor], mean: Tensor, width: Tensor) -> Tensor:
         middle, size = self._prior(parameters)
@@ -146,7 +146,7 @@ def _log_cdf(z: Tensor) -> Tensor:
 
 
 def _student(x: Tensor, mean: Tensor, width: Tensor) -> Tensor:
-    return 1.5 * torch.log(2.0 + ((x - mean) / width).square()) + torch.log(width)
+    return -1.5 * torch.log(2.0 + ((x - mean) / width).square()) - torch.log(width)
 
 
 def _between(low: Tensor, high: Tensor) -> Tensor:
@@ -157,24 +157,41 @@ def _between(low: Tensor, high: Tensor) -> Tensor:
     return top + torch.log(-torch.expm1((_log_cdf(low) - top).clamp_max(-1e-300)))
 
 
-class HeavyVae(_OtherLoss):
+def _placed(raw: Raw, centre: Tensor, spread: Tensor, smallest: float) -> tuple[Tensor, Tensor]:
+    width = spread.double() * (smallest + softplus(raw[1].double()))
+    return centre.double() + spread.double() * raw[0].double(), width
+
+
+def _heavy(x: Tensor, raw: Raw, centre: Tensor, spread: Tensor, smallest: float) -> Tensor:
+    return _student(x.double(), *_placed(raw, centre, spread, smallest))
+
+
+def _heavy_truncated(
+    x: Tensor, raw: Raw, centre: Tensor, spread: Tensor, smallest: float
+) -> Tensor:
+    mean, width = _placed(raw, centre, spread, smallest)
+    return _student(x.double(), mean, width) - _log_cdf(mean / width)
+
+
+def _heavy_log(x: Tensor, raw: Raw, centre: Tensor, spread: Tensor, smallest: float) -> Tensor:
+    mean, width = _placed(raw, centre, spread, smallest)
+    log, logit = torch.log(x.double().clamp_min(CLIP)), raw[2].double()
+    above = _student(log, mean, width) - log - _log_cdf((mean - math.log(CLIP)) / width)
+    return torch.where(x > CLIP, logsigmoid(-logit) + above, logsigmoid(logit))
+
+
+def _heavy_discrete(x: Tensor, raw: Raw, centre: Tensor, spread: Tensor, smallest: float) -> Tensor:
+    mean, width = _placed(raw, centre, spread, smallest)
+    inside = _between((x.double() - 0.5 - mean) / width, (x.double() + 0.5 - mean) / width)
+    return inside - _log_cdf((mean + 0.5) / width)
+
+
+class HeavyVae(_OtherDensities):
     """A likelihood VAE with Student's t for normal densities."""
 
-    def cost(
-        self, kind: Density, x: Tensor, raw: tuple[Tensor, ...], centre: Tensor, spread: Tensor
-    ) -> Tensor:
-        """Return -log p of features of one kind."""
-        if kind.n_parameters == 1:
-            return super().cost(kind, x, raw, centre, spread)
-        mean = centre + spread * raw[0]
-        width = spread * (self.smallest_width + torch.nn.functional.softplus(raw[1]))
-        if kind.name == "discrete_gaussian":
-            inside = _between((x - 0.5 - mean) / width, (x + 0.5 - mean) / width)
-            return _log_cdf((mean + 0.5) / width) - inside
-        if kind.name == "gaussian":
-            return _student(x, mean, width)
-        if kind.name == "truncated_gaussian":
-            return _student(x, mean, width) + _log_cdf(mean / width)
-        log = torch.log(x.clamp_min(_CLIP))
-        above = _student(log, mean, width) + log + _log_cdf((mean - math.log(_CLIP)) / width)
-        return torch.where(x > _CLIP, above - logsigmoid(-raw[2]), -logsigmoid(raw[2]))
+    others: ClassVar[Mapping[str, LogProb]] = {
+        "gaussian": _heavy,
+        "truncated_gaussian": _heavy_truncated,
+        "clipped_log_normal": _heavy_log,
+        "discrete_gaussian": _heavy_discrete,
+    }

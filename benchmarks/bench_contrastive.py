@@ -14,7 +14,7 @@ spread over seeds, and does not hold the error of the samples, which all rows sh
                            squared error of the objects that are there (`Published`).
 ``autoencoder, standard``  the same on standardised columns (the score `autoencoder` as it is).
 ``anomaly_clr``, ``anomaly_clr_plus``  with all augmentations.
-``temperature 0.3`` ...    variants of the first (`VARIANTS`).
+``temperature 0.3`` ...    `anomaly_clr` with other options (`VARIANTS`).
 ``without NAME``           the same without this augmentation; ``symmetries`` without any anomalous.
 ``supervised``             what labels would give: a dense network per signal on the same objects,
                            trained on half of the signal too and measured on the other half.
@@ -67,7 +67,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "width 64": {"width": 64, "hidden": 128},
     "flow as head": {"head": "flow"},
 }
-"""What was tried for h0, which no setting does better than the autoencoder."""
+"""What was tried for h0, where the defaults are no better than the autoencoder."""
 AE = {"layout": "set", "loss": "masked", "hidden": (256, 128, 64, 32, 16), "n_latent": 5}
 
 
@@ -97,8 +97,7 @@ def settings() -> dict[str, tuple[str, dict[str, Any]]]:
             kept = tuple(name for name in names if name != left_out)
             rows[f"without {left_out}"] = ("anomaly_clr", {option: kept})
     rows["symmetries"] = ("anomaly_clr", {"anomalous": ()})
-    for name, options in VARIANTS.items():
-        rows[name] = ("anomaly_clr", options)
+    rows |= {name: ("anomaly_clr", options) for name, options in VARIANTS.items()}
     rows["supervised"] = ("supervised", {})
     return rows
 

@@ -34,7 +34,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,7 @@ from _stream_budget import (
     normalisation,
     rate_needed,
 )
-from _stream_labels import out_of_fold, tail_score
+from _stream_labels import LABELS, NETWORK
 
 from bycatch.errors import BycatchError
 from bycatch.evaluate import roc
@@ -72,19 +72,16 @@ LEARNING = {"batch_size": 1024, "steps": 8000}
 DENSE = {"hidden": (50, 50), "n_latent": 4, **LEARNING}
 RECURRENT = {"batch_size": 1024, "steps": 2000}
 DENSITIES = {"features": list(FEATURES), **LEARNING}
-FLAT = "likelihood_vae-flat"
-"""This trains with the square roots of the weights: the tail is ten times as large a part of it."""
 METHODS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
-    "supervised": ("", STREAM, {"steps": 3000, "rounds": 15, "batch_size": 1024}),
+    "supervised": ("", STREAM, NETWORK),
     "supervised-trees": ("", STREAM, {}),
-    "supervised-tail": ("", STREAM, {"steps": 3000, "rounds": 15, "batch_size": 1024}),
+    "supervised-tail": ("", STREAM, NETWORK),
     "pca": ("pca", STREAM, {"components": 6}),
     "isolation_forest": ("isolation_forest", STREAM, {}),
     "autoencoder": ("autoencoder", STREAM, DENSE),
     "vae": ("vae", STREAM, DENSE),
     "likelihood_vae": ("likelihood_vae", STREAM, DENSITIES),
     "likelihood_vae-ensemble": ("likelihood_vae", STREAM, {**DENSITIES, "members": 3}),
-    FLAT: ("likelihood_vae", STREAM, {**DENSITIES, "members": 3}),
     "likelihood_vae-wide": ("likelihood_vae", STREAM, {**DENSITIES, "smallest_width": 0.3}),
     "objects-autoencoder": (
         "autoencoder",
@@ -145,12 +142,11 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
     row["effective"] = {kind: kish(events.of(kind).weight) for kind in FRACTIONS}
     row["rows"] = {kind: len(events.of(kind).weight) for kind in (*FRACTIONS, *SIGNALS)}
     row["selected"] = {kind: normalisation(kind).selected for kind in SIGNALS}
-    if not name:
-        row["scores"] = supervised(events, job["method"], options)
+    if job["method"] in LABELS:
+        row["scores"] = supervised(events, LABELS[job["method"]])
     else:
         model = make_score(name, **options)
-        power = 0.5 if job["method"] == FLAT else 1.0
-        model.fit(train.values, train.weight**power, mask=train.mask)
+        model.fit(train.values, train.weight, mask=train.mask)
         for score in model.score_names:
             found = {
                 kind: model.score(
@@ -169,13 +165,12 @@ def tested(events: Stream, kind: str) -> Stream:
     return rows if kind in SIGNALS else rows.rows(~rows.half)
 
 
-def supervised(events: Stream, name: str, options: dict[str, Any]) -> dict[str, Any]:
+def supervised(events: Stream, learn: Callable[..., np.ndarray]) -> dict[str, Any]:
     """Return the numbers of a classifier per benchmark; all events test."""
     found = {}
     for kind in SIGNALS:
         used = events.rows(np.isin(events.process, (*FRACTIONS, kind)))
-        learn = tail_score if name.endswith("tail") else out_of_fold
-        score = learn(used.values, used.process == kind, used.weight, options)
+        score = learn(used.values, used.process == kind, used.weight)
         every = replace(used, half=np.zeros(len(score), dtype=bool))
         parts = {name: score[used.process == name] for name in (*FRACTIONS, kind)}
         found[kind] = judged(every, parts, (kind,))

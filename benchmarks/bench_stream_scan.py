@@ -16,8 +16,9 @@ other. Per score and setting are shown, of every member and of the members' mean
 
 ``with codes`` is a third score: -log of the sum of two estimates of p(x), that of ``iwae`` and the
 mean of p(x|z) over 256 codes z, one sample of the posterior of each of 256 training rows. It does
-not need the encoder to know an odd event. "Gap" is by how many nats the best of these codes
-explains test events better than the encoder's own, median of those behind 300 events a day.
+not need the encoder to know an odd event; it is worked out for the `FRONT` oddest events, and is
+``iwae`` behind them. "Gap" is by how many nats the best of these codes explains an event better
+than the encoder's own, median of the 300 oddest test events, those of the benchmarks included.
 """
 
 from __future__ import annotations
@@ -120,7 +121,7 @@ def scored(
     joint, gaps = [], []
     for member in range(model.members):
         iwae = found["iwae"][member]
-        front = np.argsort(-iwae)[:FRONT]  # behind them codes are of no use
+        front = np.argsort(-iwae)[:FRONT]
         losses = code_losses(model, member, X[front], train.values[chosen])
         density = np.full(len(X), np.inf)
         density[front] = -(np.logaddexp.reduce(-losses, axis=1) - np.log(CODES))
