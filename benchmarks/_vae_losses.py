@@ -24,7 +24,7 @@ from torch.nn.functional import logsigmoid, softplus
 
 from bycatch.learn.likelihoods import CLIP, Density, Raw
 from bycatch.score.likelihood_vae import LikelihoodVae
-from bycatch.score.neural import Noise
+from bycatch.score.parts.neural import Noise
 
 __all__ = ["HeavyVae", "PublishedVae"]
 

@@ -29,11 +29,11 @@ from typing import Any
 
 import numpy as np
 
-from bycatch.search.bumphunt.histogram import make_histogram
-from bycatch.search.bumphunt.hunt import HuntPlan, analyse, hunt
-from bycatch.search.bumphunt.smooth import Smooth
-from bycatch.search.bumphunt.statistic import make_windows, scan, toy_statistics
-from bycatch.search.significance.global_p import GlobalP, global_p
+from bycatch.hunt.histogram import make_histogram
+from bycatch.hunt.hunt import HuntPlan, analyse, hunt
+from bycatch.hunt.smooth import Smooth
+from bycatch.hunt.statistic import make_windows, scan, toy_statistics
+from bycatch.statistics.significance.global_p import GlobalP, global_p
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 HEADING = "## Bump hunt against pyBumpHunter"

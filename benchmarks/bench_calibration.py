@@ -41,14 +41,9 @@ from typing import Any
 
 import numpy as np
 
-from bycatch.search.plan import (
-    BackgroundPlan,
-    DataPlan,
-    MethodPlan,
-    RegionPlan,
-    SearchPlan,
-)
+from bycatch.search.plan import DataPlan, MethodPlan, RegionPlan, SearchPlan
 from bycatch.search.validation.correction import Correction
+from bycatch.statistics.plan import BackgroundPlan
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data" / "lhco" / "rd_60k.parquet"

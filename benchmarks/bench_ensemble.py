@@ -36,7 +36,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bycatch.learn.ensemble import NetworkEnsemble
+from bycatch.learn.classifiers.network import NetworkEnsemble
 
 MEMBERS, TIMED_MEMBERS = 50, 2
 TRAIN, VALIDATE = 16_384, 4_096

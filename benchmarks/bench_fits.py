@@ -10,10 +10,10 @@ import time
 import numpy as np
 from scipy.special import ndtr
 
-from bycatch.search.fits.order import choose_order
-from bycatch.search.fits.poisson import fit_background
-from bycatch.search.significance.gaussian import gaussian_excess
-from bycatch.search.significance.local import window_excess
+from bycatch.statistics.fits.order import choose_order
+from bycatch.statistics.fits.poisson import fit_background
+from bycatch.statistics.significance.gaussian import gaussian_excess
+from bycatch.statistics.significance.local import window_excess
 
 EDGES = np.linspace(2700.0, 6700.0, 41)
 WINDOW = (3300.0, 3700.0)

@@ -14,10 +14,10 @@ import argparse
 import numpy as np
 from scipy.stats import kstest
 
-from bycatch.search.bumphunt.histogram import make_histogram
-from bycatch.search.bumphunt.hunt import HuntPlan, hunt
-from bycatch.search.bumphunt.statistic import toy_statistics
-from bycatch.search.significance.global_p import global_p
+from bycatch.hunt.histogram import make_histogram
+from bycatch.hunt.hunt import HuntPlan, hunt
+from bycatch.hunt.statistic import toy_statistics
+from bycatch.statistics.significance.global_p import global_p
 
 
 def spectra() -> dict[str, tuple[np.ndarray, np.ndarray, str]]:

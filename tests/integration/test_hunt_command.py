@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from bycatch.cli import main
-from bycatch.search.bumphunt.hunt import HuntPlan, hunt
-from bycatch.search.bumphunt.inputs import load_histogram
+from bycatch.hunt.hunt import HuntPlan, hunt
+from bycatch.hunt.inputs import load_histogram
 
 
 def _run(*words: object, code: int = 0) -> str:

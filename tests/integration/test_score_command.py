@@ -17,9 +17,9 @@ import pytest
 from click.testing import CliRunner
 from make_jets import write_features, write_jets
 
+from bycatch.anomaly.run import run_scores
 from bycatch.cli import main
 from bycatch.config import load_scores
-from bycatch.search.anomaly.run import run_scores
 from bycatch.tasks import RunFolder, fingerprint
 
 FEATURES = """\

@@ -14,13 +14,14 @@ from bycatch.events import derive
 from bycatch.events.demo import BACKGROUND
 from bycatch.search.closure import closure_check, sculpting_check
 from bycatch.search.looks import fit_look
-from bycatch.search.plan import BackgroundPlan, MethodPlan
+from bycatch.search.plan import MethodPlan
 from bycatch.search.sample import Sample
 from bycatch.search.scored import score_window
 from bycatch.search.selection import select
 from bycatch.search.spectra import LookKey, spectrum_of
 from bycatch.search.template_estimate import with_templates
-from bycatch.template.base import Region
+from bycatch.statistics.plan import BackgroundPlan
+from bycatch.statistics.region import Region
 
 EDGES = np.arange(2700.0, 6600.0, 100.0)
 TESTED = Region((3300.0, 3700.0), ((2880.0, 3300.0), (3700.0, 4120.0)))

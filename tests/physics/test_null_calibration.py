@@ -8,14 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from bycatch.search.fits.inclusive import with_least_order
-from bycatch.search.plan import BackgroundPlan, DataPlan, MethodPlan, RegionPlan, SearchPlan
+from bycatch.search.plan import DataPlan, MethodPlan, RegionPlan, SearchPlan
 from bycatch.search.scored import score_window
 from bycatch.search.selection import select
-from bycatch.search.significance.overlaps import build_patterns
-from bycatch.search.significance.toys import toy_block
 from bycatch.search.validation.pseudo import draw_sample, pseudo_task
 from bycatch.search.validation.run import _prepare, run_validation
+from bycatch.statistics.plan import BackgroundPlan
+from bycatch.statistics.significance.inclusive import with_least_order
+from bycatch.statistics.significance.overlaps import build_patterns
+from bycatch.statistics.significance.toys import toy_block
 from bycatch.tasks.random import stream
 from bycatch.tasks.store import RunFolder
 

@@ -14,7 +14,7 @@ from bycatch.search.plan import MethodPlan
 from bycatch.search.sample import Sample
 from bycatch.search.scored import score_window
 from bycatch.search.selection import select
-from bycatch.template.base import Region
+from bycatch.statistics.region import Region
 
 REGION = Region((3300.0, 3700.0), ((2900.0, 3300.0), (3700.0, 4100.0)))
 N = 20_000

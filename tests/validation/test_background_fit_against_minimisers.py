@@ -10,10 +10,10 @@ from iminuit import Minuit
 from scipy import integrate as quadrature
 from scipy import optimize
 
-from bycatch.search.fits.background import FAMILIES
-from bycatch.search.fits.poisson import Prior, fit_background, fit_poisson
-from bycatch.search.significance.gaussian import gaussian_excess, gaussian_shape
-from bycatch.search.significance.local import window_excess
+from bycatch.statistics.fits.background import FAMILIES
+from bycatch.statistics.fits.poisson import Prior, fit_background, fit_poisson
+from bycatch.statistics.significance.gaussian import gaussian_excess, gaussian_shape
+from bycatch.statistics.significance.local import window_excess
 
 EDGES = np.linspace(2700.0, 6700.0, 41)
 WINDOW = (3300.0, 3700.0)

@@ -9,8 +9,8 @@ import warnings
 import numpy as np
 import pytest
 
-from bycatch.search.bumphunt.statistic import make_windows, scan, toy_statistics
-from bycatch.search.significance.global_p import binomial_interval
+from bycatch.hunt.statistic import make_windows, scan, toy_statistics
+from bycatch.statistics.significance.global_p import binomial_interval
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

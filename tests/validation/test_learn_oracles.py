@@ -7,11 +7,11 @@ import torch
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from bycatch.learn.batches import BatchStream
-from bycatch.learn.ensemble import NetworkEnsemble
-from bycatch.learn.hgb import _forest
+from bycatch.learn.classifiers.hgb import _forest
+from bycatch.learn.classifiers.network import NetworkEnsemble
+from bycatch.learn.classifiers.trees import LightGBMEnsemble
 from bycatch.learn.members import member_rows
 from bycatch.learn.nets.mlp import draw_weights
-from bycatch.learn.trees import LightGBMEnsemble
 from bycatch.tasks.random import child_seed, stream
 
 

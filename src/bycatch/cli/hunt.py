@@ -67,9 +67,9 @@ def hunt(path: str, output: Path | None, *, quiet: bool, **options: Any) -> None
       Global p: 1.0e-4 (3.7 sigma; 0 of 10,000 toys, 68.3 % interval 0 to 0.00018).
       Best: 9.92-10.4: 3,376 events, 2530 +- 60 expected, local p 6.4e-24 (10.0 sigma), ...
     """
+    from bycatch.hunt.hunt import hunt as run_hunt  # noqa: PLC0415
+    from bycatch.hunt.task import read_options  # noqa: PLC0415
     from bycatch.report.hunt_words import summary  # noqa: PLC0415 - heavy rooms load late
-    from bycatch.search.bumphunt.hunt import hunt as run_hunt  # noqa: PLC0415
-    from bycatch.search.bumphunt.task import read_options  # noqa: PLC0415
     from bycatch.tasks import RunFolder, fingerprint, open_progress  # noqa: PLC0415
 
     task = read_options(path, options)

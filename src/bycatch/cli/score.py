@@ -46,14 +46,14 @@ def score(
 
     loaded = load_scores(config, output, inverse=inverse, device=device)
     if dry_run:
-        from bycatch.search.anomaly.run import describe_scores  # noqa: PLC0415
+        from bycatch.anomaly.run import describe_scores  # noqa: PLC0415
 
         click.echo(loaded.text, nl=False)
         click.echo(f"# {describe_scores(loaded.plan)}\n# Run folder: {loaded.output}")
         return
+    from bycatch.anomaly.run import run_scores  # noqa: PLC0415
     from bycatch.report.score import write_score_report  # noqa: PLC0415
     from bycatch.report.score_words import summary  # noqa: PLC0415
-    from bycatch.search.anomaly.run import run_scores  # noqa: PLC0415
     from bycatch.tasks import RunFolder, fingerprint, open_progress  # noqa: PLC0415
 
     name = fingerprint(loaded.resolved, loaded.inputs)

@@ -87,7 +87,7 @@ def check_background(config: SearchConfig, source: str) -> None:
     ConfigError
         Where one does not exist; lists the nearest.
     """
-    from bycatch.search.fits.background import FAMILIES  # noqa: PLC0415 - rooms load late
+    from bycatch.statistics.fits.background import FAMILIES  # noqa: PLC0415 - rooms load late
 
     family = config.background.family
     if family not in FAMILIES:

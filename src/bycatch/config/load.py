@@ -13,14 +13,8 @@ from bycatch.config.messages import validated
 from bycatch.config.methods import check_methods, method_plan
 from bycatch.config.schema import RegionsConfig, SearchConfig
 from bycatch.errors import InputError
-from bycatch.search.plan import (
-    BackgroundPlan,
-    DataPlan,
-    InjectionPlan,
-    RegionPlan,
-    ScanPlan,
-    SearchPlan,
-)
+from bycatch.search.plan import DataPlan, InjectionPlan, RegionPlan, ScanPlan, SearchPlan
+from bycatch.statistics.plan import BackgroundPlan
 
 __all__ = ["LoadedSearch", "build_search", "load_search"]
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bycatch.anomaly.plan import CutPlan, SamplePlan, ScorePlan
 from bycatch.config.files import Loaded, absolute, file_of, read_configuration
 from bycatch.config.messages import validated
 from bycatch.config.score_checks import (
@@ -18,7 +19,6 @@ from bycatch.config.score_checks import (
 )
 from bycatch.config.score_methods import method_plans, reference_plan
 from bycatch.config.score_schema import SampleConfig, ScoreConfig
-from bycatch.search.anomaly.plan import CutPlan, SamplePlan, ScorePlan
 
 __all__ = ["LoadedScores", "build_scores", "load_scores"]
 

@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from bycatch.anomaly.plan import LAYOUTS, InputPlan, Preprocessing, SamplePlan
 from bycatch.config.score_schema import ScoreConfig
 from bycatch.errors import BycatchError, ColumnError, ConfigError, ExpressionError, nearest
-from bycatch.search.anomaly.plan import LAYOUTS, InputPlan, Preprocessing, SamplePlan
 
 __all__ = ["check_files", "check_hunt", "check_values", "input_plan", "pixel_plans"]
 
@@ -33,7 +33,7 @@ def check_values(config: ScoreConfig, source: str) -> None:
 
 def check_hunt(config: ScoreConfig, source: str) -> None:
     """Check range, family and order of the hunts' background (ConfigError)."""
-    from bycatch.search.fits.background import FAMILIES  # noqa: PLC0415 - rooms load late
+    from bycatch.statistics.fits.background import FAMILIES  # noqa: PLC0415 - rooms load late
 
     hunt = config.hunt
     if hunt.range is not None and not hunt.range[0] < hunt.range[1]:
@@ -203,9 +203,9 @@ def _check_columns(sample: SamplePlan, expressions: Mapping[str, str | None]) ->
 
 def _try_representation(sample: SamplePlan, inputs: InputPlan, source: str) -> None:
     """Represent the first events of a file, to find missing columns and wrong options early."""
+    from bycatch.anomaly.inputs import needed_columns  # noqa: PLC0415
     from bycatch.events import column_names, scan  # noqa: PLC0415
     from bycatch.represent import represent  # noqa: PLC0415
-    from bycatch.search.anomaly.inputs import needed_columns  # noqa: PLC0415
 
     columns = needed_columns(inputs.name, column_names(sample.path))
     first = next(iter(scan(sample.path, columns, chunk=_FEW)))

@@ -6,10 +6,10 @@ import inspect
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from bycatch.anomaly.plan import InputPlan, MethodPlan, ReferencePlan
 from bycatch.config.score_schema import ScoreConfig, ScoreMethodConfig
 from bycatch.errors import BycatchError, ConfigError, nearest
 from bycatch.evaluate.score_tables import REFERENCE
-from bycatch.search.anomaly.plan import InputPlan, MethodPlan, ReferencePlan
 
 __all__ = ["method_plans", "reference_plan"]
 
@@ -165,6 +165,7 @@ def reference_plan(config: ScoreConfig, inputs: InputPlan, source: str) -> Refer
     ConfigError
         Where a model or an option does not exist, or it cannot read the representation.
     """
+    from bycatch.anomaly.reference import DEFAULTS  # noqa: PLC0415
     from bycatch.learn import (  # noqa: PLC0415
         CLASSIFIERS,
         TAGGERS,
@@ -173,7 +174,6 @@ def reference_plan(config: ScoreConfig, inputs: InputPlan, source: str) -> Refer
         make_tagger,
         tagger_options,
     )
-    from bycatch.search.anomaly.reference import DEFAULTS  # noqa: PLC0415
 
     if config.supervised is None:
         return None

@@ -9,7 +9,7 @@ What to use when
     features carry no information (arXiv:2309.13111).
 ``lightgbm``, ``hgb``
     A named engine of boosted trees; ``trees`` is the faster one of the two (see
-    `bycatch.learn.trees`).
+    `bycatch.learn.classifiers.trees`).
 
 Densities p(x | c)
 ------------------
@@ -47,7 +47,7 @@ from bycatch.learn.checkpoint import read_kind
 
 if TYPE_CHECKING:
     from bycatch.learn.base import ClassifierEnsemble, DensityEnsemble
-    from bycatch.learn.tagger import NeuralTagger
+    from bycatch.learn.taggers.base import NeuralTagger
 
 __all__ = [
     "CLASSIFIERS",
@@ -66,26 +66,26 @@ __all__ = [
 ]
 
 CLASSIFIERS: dict[str, str] = {
-    "trees": "bycatch.learn.trees:LightGBMEnsemble",
-    "lightgbm": "bycatch.learn.trees:LightGBMEnsemble",
-    "hgb": "bycatch.learn.hgb:HistGradientBoostingEnsemble",
-    "network": "bycatch.learn.ensemble:NetworkEnsemble",
+    "trees": "bycatch.learn.classifiers.trees:LightGBMEnsemble",
+    "lightgbm": "bycatch.learn.classifiers.trees:LightGBMEnsemble",
+    "hgb": "bycatch.learn.classifiers.hgb:HistGradientBoostingEnsemble",
+    "network": "bycatch.learn.classifiers.network:NetworkEnsemble",
 }
 """Name in a configuration file -> ``module:class``."""
 
 DENSITIES: dict[str, str] = {
-    "matching": "bycatch.learn.matching:MatchingEnsemble",
-    "spline": "bycatch.learn.flows:AutoregressiveSplineEnsemble",
-    "coupling": "bycatch.learn.flows:CouplingSplineEnsemble",
-    "maf": "bycatch.learn.flows:MafEnsemble",
+    "matching": "bycatch.learn.densities.matching:MatchingEnsemble",
+    "spline": "bycatch.learn.densities.flows:AutoregressiveSplineEnsemble",
+    "coupling": "bycatch.learn.densities.flows:CouplingSplineEnsemble",
+    "maf": "bycatch.learn.densities.flows:MafEnsemble",
 }
 """Name in a configuration file -> ``module:class``."""
 
 TAGGERS: dict[str, str] = {
-    "cnn": "bycatch.learn.tagger_cnn:ImageTagger",
-    "deep_sets": "bycatch.learn.tagger_deep_sets:DeepSetsTagger",
-    "transformer": "bycatch.learn.tagger_transformer:TransformerTagger",
-    "mlp": "bycatch.learn.tagger_mlp:DenseTagger",
+    "cnn": "bycatch.learn.taggers.cnn:ImageTagger",
+    "deep_sets": "bycatch.learn.taggers.deep_sets:DeepSetsTagger",
+    "transformer": "bycatch.learn.taggers.transformer:TransformerTagger",
+    "mlp": "bycatch.learn.taggers.mlp:DenseTagger",
 }
 """Name of a supervised tagger -> ``module:class``."""
 

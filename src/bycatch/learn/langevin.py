@@ -3,7 +3,7 @@
 What to use when: to draw from p(x) proportional to exp(-U(x)) where only U and its slope are known.
 With ``metropolis`` the chains have exactly this distribution, in a box and on the unit sphere too;
 without, they are off by terms of order `noise` squared, but cheaper by the check. For densities
-that can be drawn from directly, `bycatch.learn.flows` is the better choice.
+that can be drawn from directly, `bycatch.learn.densities.flows` is the better choice.
 
 U is an energy in units of the temperature, U = E/T; the temperature enters nowhere else. The step
 along the slope is ``noise**2 / 2`` unless stated: another one is another temperature,

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from bycatch.hunt.plan import HuntResult
 from bycatch.report import html
 from bycatch.report.citations import bibtex
 from bycatch.report.hunt_words import answer, fit_sentence, warnings_of
 from bycatch.report.plots.hunt import plot_hunt, plot_hunt_toys
-from bycatch.search.bumphunt.plan import HuntResult
 from bycatch.tasks import atomic_write
 
 __all__ = ["write_hunt"]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from bycatch.hunt.plan import HuntResult
 from bycatch.report.numbers import SIGMA, count, interval, p_value, with_error, z_value
 from bycatch.report.words import Warn
-from bycatch.search.bumphunt.plan import HuntResult
 
 __all__ = ["answer", "fit_sentence", "summary", "warnings_of"]
 

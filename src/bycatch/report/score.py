@@ -10,6 +10,9 @@ from pathlib import Path
 import yaml
 from matplotlib.figure import Figure
 
+from bycatch.anomaly.judge import Measured
+from bycatch.anomaly.latent import Viewed
+from bycatch.anomaly.result import Explained, ScoreResult
 from bycatch.report import html, score_words
 from bycatch.report.citations import CITATIONS, bibtex
 from bycatch.report.html import Embedded
@@ -21,9 +24,6 @@ from bycatch.report.plots.anomaly import (
 )
 from bycatch.report.plots.anomaly_mass import plot_contributions, plot_sculpting, plot_spectra
 from bycatch.report.plots.latent import plot_latent
-from bycatch.search.anomaly.judge import Measured
-from bycatch.search.anomaly.latent import Viewed
-from bycatch.search.anomaly.result import Explained, ScoreResult
 from bycatch.tasks import atomic_write
 
 __all__ = ["write_score_report"]

@@ -6,6 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bycatch.anomaly.hunts import Hunted
+from bycatch.anomaly.judge import FPR, Measured, Spread
+from bycatch.anomaly.result import ScoreResult
 from bycatch.evaluate.operating import Rejection
 from bycatch.report.numbers import (
     SIGMA,
@@ -19,9 +22,6 @@ from bycatch.report.numbers import (
     z_value,
 )
 from bycatch.report.words import Warn
-from bycatch.search.anomaly.hunts import Hunted
-from bycatch.search.anomaly.judge import FPR, Measured, Spread
-from bycatch.search.anomaly.result import ScoreResult
 
 __all__ = [
     "Pair",

@@ -30,8 +30,8 @@ from bycatch.learn.members import MemberRows, check_choice, check_option
 from bycatch.learn.nets.mlp import draw_weights, forward
 from bycatch.learn.trainer import Batch, Model
 from bycatch.score.base import Inputs
-from bycatch.score.neural import Learning, part
-from bycatch.score.reconstruction import ReconstructionScore
+from bycatch.score.parts.neural import Learning, part
+from bycatch.score.parts.reconstruction import ReconstructionScore
 
 __all__ = ["AdversarialAutoencoder"]
 
@@ -64,7 +64,7 @@ class AdversarialAutoencoder(ReconstructionScore):
         As in `bycatch.score.autoencoder.Autoencoder`.
     seed, validation, steps, rounds, patience, batch_size, learning_rate, weight_decay, dtype,
     device
-        As in `bycatch.score.neural.NeuralScore`.
+        As in `bycatch.score.parts.neural.NeuralScore`.
     """
 
     kind = "adversarial_autoencoder"

@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from bycatch.score.reconstruction import ReconstructionScore
+from bycatch.score.parts.reconstruction import ReconstructionScore
 
 __all__ = ["Autoencoder"]
 
@@ -61,7 +61,7 @@ class Autoencoder(ReconstructionScore):
         Of momenta that ``lola`` learns, beside the momenta themselves and their sum.
     seed, validation, steps, rounds, patience, batch_size, learning_rate, weight_decay, dtype,
     device
-        As in `bycatch.score.neural.NeuralScore`.
+        As in `bycatch.score.parts.neural.NeuralScore`.
     """
 
     kind = "autoencoder"

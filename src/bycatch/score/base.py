@@ -29,7 +29,7 @@ from bycatch.learn.checkpoint import (
 )
 from bycatch.learn.inputs import blocks, check_inputs, check_mask
 from bycatch.learn.members import MemberRows, check_members, check_option
-from bycatch.score.rows import unlabelled_rows
+from bycatch.score.parts.rows import unlabelled_rows
 
 __all__ = ["Inputs", "Score"]
 

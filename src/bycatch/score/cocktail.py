@@ -26,7 +26,7 @@ from bycatch.learn import CLASSIFIERS, load_classifier, make_classifier
 from bycatch.learn.checkpoint import damaged_metadata
 from bycatch.learn.members import MemberRows, check_choice
 from bycatch.score.base import Inputs, Score
-from bycatch.score.rows import unlabelled_rows
+from bycatch.score.parts.rows import unlabelled_rows
 
 __all__ = ["Cocktail"]
 
@@ -63,7 +63,7 @@ class Cocktail(Score):
     -----
     Scores: ``log_ratio``, the log of the odds, and ``probability``. Boosted trees find the edges of
     their bins from all rows that are given, those of other members among them (see
-    `bycatch.learn.trees`); the classifier ``network`` sees a member's own rows only.
+    `bycatch.learn.classifiers.trees`); the classifier ``network`` sees a member's own rows only.
     """
 
     kind = "cocktail"

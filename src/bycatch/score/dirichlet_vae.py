@@ -28,8 +28,8 @@ from bycatch.learn.inputs import blocks
 from bycatch.learn.members import MemberRows, check_choice, check_members, check_option
 from bycatch.learn.nets.mlp import draw_weights
 from bycatch.score.base import Inputs
-from bycatch.score.neural import NeuralScore, Noise, part
-from bycatch.score.variational import kl_divergence, posterior
+from bycatch.score.parts.neural import NeuralScore, Noise, part
+from bycatch.score.parts.variational import kl_divergence, posterior
 
 __all__ = ["DirichletVae", "laplace_approximation"]
 
@@ -78,7 +78,7 @@ class DirichletVae(NeuralScore):
         reconstruction is of the shares themselves.
     seed, validation, steps, rounds, patience, batch_size, learning_rate, weight_decay, dtype,
     device
-        As in `bycatch.score.neural.NeuralScore`.
+        As in `bycatch.score.parts.neural.NeuralScore`.
 
     Notes
     -----

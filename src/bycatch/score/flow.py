@@ -37,7 +37,7 @@ from bycatch.learn.devices import checked_device
 from bycatch.learn.members import MemberRows, check_choice, check_option, check_training
 from bycatch.represent.scaling import LogitStandardise, Standardise
 from bycatch.score.base import Inputs, Score
-from bycatch.score.principal import principal_components
+from bycatch.score.parts.principal import principal_components
 
 __all__ = ["FlowScore"]
 

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bycatch.learn.cell_resampling import positive_weights
-from bycatch.learn.forest import Forest
+from bycatch.learn.classifiers.forest import Forest
 from bycatch.learn.members import MemberRows, check_choice, check_option
 from bycatch.score.base import Inputs, Score
 from bycatch.tasks.random import child_seed

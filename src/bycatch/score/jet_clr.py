@@ -27,9 +27,9 @@ from bycatch.errors import ConfigError, DataError
 from bycatch.learn.augmentations import ANOMALOUS_JETS, JETS, anomalous_jet, transformed_jet
 from bycatch.learn.inputs import constituent_scaling
 from bycatch.learn.members import MemberRows, check_option
-from bycatch.score._contrastive import ContrastiveScore, Views, check_names
 from bycatch.score.base import Inputs
-from bycatch.score.neural import Noise
+from bycatch.score.parts.contrastive import ContrastiveScore, Views, check_names
+from bycatch.score.parts.neural import Noise
 
 __all__ = ["JetClr"]
 
@@ -59,7 +59,7 @@ class JetClr(ContrastiveScore):
     width, heads, blocks, hidden, projection, temperature, head, head_hidden, head_latent,
     head_steps, seed, validation, steps, rounds, patience, batch_size, learning_rate, weight_decay,
     dtype, device
-        As in `bycatch.score._contrastive.ContrastiveScore`.
+        As in `bycatch.score.parts.contrastive.ContrastiveScore`.
 
     Notes
     -----

@@ -32,9 +32,9 @@ from bycatch.learn.likelihoods import CLIP, DENSITIES, Density
 from bycatch.learn.members import MemberRows, check_choice, check_option
 from bycatch.learn.nets.mlp import draw_weights, forward
 from bycatch.score.base import Inputs
-from bycatch.score.likelihood_graph import GraphOptions, LikelihoodGraph
-from bycatch.score.neural import NeuralScore, Noise, part
-from bycatch.score.variational import (
+from bycatch.score.parts.likelihood_graph import GraphOptions, LikelihoodGraph
+from bycatch.score.parts.neural import NeuralScore, Noise, part
+from bycatch.score.parts.variational import (
     importance_weighted,
     kl_divergence,
     log_normal_density,
@@ -91,7 +91,7 @@ class LikelihoodVae(NeuralScore):
         wrong; with 0.3 it is shorter and steadier from seed to seed (``benchmarks/RESULTS.md``).
     seed, validation, steps, rounds, patience, batch_size, learning_rate, weight_decay, dtype,
     device
-        As in `bycatch.score.neural.NeuralScore`.
+        As in `bycatch.score.parts.neural.NeuralScore`.
 
     Notes
     -----

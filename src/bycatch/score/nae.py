@@ -34,8 +34,8 @@ import torch
 from torch import Tensor
 
 from bycatch.learn.members import check_option
-from bycatch.score.energy_based import EnergyScore
-from bycatch.score.neural import Noise
+from bycatch.score.parts.energy_based import EnergyScore
+from bycatch.score.parts.neural import Noise
 
 __all__ = ["Nae"]
 
@@ -96,7 +96,7 @@ class Nae(EnergyScore):
         Temperatures by which log Omega is estimated, for the score ``negative_log_p``; 0 for none.
     seed, validation, steps, rounds, patience, batch_size, learning_rate, weight_decay, dtype,
     device
-        As in `bycatch.score.neural.NeuralScore`; rounds and patience of the pre-training.
+        As in `bycatch.score.parts.neural.NeuralScore`; rounds and patience of the pre-training.
 
     Attributes
     ----------

@@ -22,7 +22,7 @@ from bycatch.errors import DataError
 from bycatch.learn.inputs import training_weights
 from bycatch.learn.members import MemberRows, check_choice, check_option
 from bycatch.score.base import Inputs, Score
-from bycatch.score.principal import principal_components
+from bycatch.score.parts.principal import principal_components
 
 __all__ = ["PcaScore"]
 

@@ -44,8 +44,8 @@ from bycatch.learn.nets.gru import bidirectional_gru, cell, draw_gru
 from bycatch.learn.nets.mlp import draw_weights, forward
 from bycatch.learn.trainer import Batch, Model
 from bycatch.score.base import Inputs
-from bycatch.score.candidates import Layout, first_candidates, mean_candidate, surprises
-from bycatch.score.neural import Learning, NeuralScore, Noise, part
+from bycatch.score.parts.candidates import Layout, first_candidates, mean_candidate, surprises
+from bycatch.score.parts.neural import Learning, NeuralScore, Noise, part
 
 __all__ = ["RecurrentVae"]
 
@@ -86,7 +86,7 @@ class RecurrentVae(NeuralScore):
         Of the Gaussian densities, in standard deviations of the feature.
     seed, validation, steps, rounds, patience, batch_size, learning_rate, weight_decay, dtype,
     device
-        As in `bycatch.score.neural.NeuralScore`.
+        As in `bycatch.score.parts.neural.NeuralScore`.
     """
 
     kind = "recurrent_vae"

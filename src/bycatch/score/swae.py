@@ -25,9 +25,9 @@ from bycatch.learn.members import MemberRows, check_choice, check_option
 from bycatch.learn.trainer import Batch, Model
 from bycatch.learn.wasserstein import sliced_wasserstein, unit_directions
 from bycatch.score.base import Inputs
-from bycatch.score.constraints import checked_constraints
-from bycatch.score.neural import Noise
-from bycatch.score.reconstruction import ReconstructionScore
+from bycatch.score.parts.constraints import checked_constraints
+from bycatch.score.parts.neural import Noise
+from bycatch.score.parts.reconstruction import ReconstructionScore
 from bycatch.tasks.random import child_seed
 
 __all__ = ["Swae"]
@@ -61,10 +61,10 @@ class Swae(ReconstructionScore):
         Losses of the reconstructed inputs in their own units, by name:
         ``{"name": "on_shell", "weight": 0.1, "columns": [[0, 1, 2, 3]], "mass": 91.19}`` or
         ``{"name": "balance", "weight": 0.1, "columns": [[1, 5], [2, 6]]}``, see
-        `bycatch.score.constraints`.
+        `bycatch.score.parts.constraints`.
     seed, validation, steps, rounds, patience, batch_size, learning_rate, weight_decay, dtype,
     device
-        As in `bycatch.score.neural.NeuralScore`.
+        As in `bycatch.score.parts.neural.NeuralScore`.
 
     Attributes
     ----------

@@ -26,9 +26,9 @@ from torch import Tensor
 
 from bycatch.learn.members import check_option
 from bycatch.score.base import Inputs
-from bycatch.score.neural import Noise, part
-from bycatch.score.reconstruction import ReconstructionScore
-from bycatch.score.variational import (
+from bycatch.score.parts.neural import Noise, part
+from bycatch.score.parts.reconstruction import ReconstructionScore
+from bycatch.score.parts.variational import (
     draw_width,
     importance_weighted,
     kl_divergence,
@@ -69,7 +69,7 @@ class Vae(ReconstructionScore):
         Latent samples of the score ``iwae``.
     seed, validation, steps, rounds, patience, batch_size, learning_rate, weight_decay, dtype,
     device
-        As in `bycatch.score.neural.NeuralScore`.
+        As in `bycatch.score.parts.neural.NeuralScore`.
 
     Notes
     -----

@@ -24,8 +24,8 @@ from torch import Tensor
 
 from bycatch.learn.members import check_option
 from bycatch.learn.wasserstein import sliced_wasserstein, unit_directions
-from bycatch.score.energy_based import EnergyScore
-from bycatch.score.neural import Noise
+from bycatch.score.parts.energy_based import EnergyScore
+from bycatch.score.parts.neural import Noise
 
 __all__ = ["Wnae"]
 

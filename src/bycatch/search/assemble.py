@@ -16,9 +16,6 @@ from bycatch.search import checks
 from bycatch.search.closure import closure_check, sculpting_check
 from bycatch.search.densities import template_of
 from bycatch.search.evaluation import evaluate
-from bycatch.search.fits.goodness import goodness_of_fit, suggest_fit_range
-from bycatch.search.fits.order import planned_orders
-from bycatch.search.fits.poisson import fit_background
 from bycatch.search.interpret import compare_features
 from bycatch.search.looks import FittedLook
 from bycatch.search.plan import SearchPlan
@@ -36,16 +33,19 @@ from bycatch.search.sample import Sample
 from bycatch.search.scored import Scored
 from bycatch.search.scoring import ScoringTask
 from bycatch.search.selection import Selection
-from bycatch.search.significance.global_p import (
+from bycatch.search.spectra import LookKey, shown_spectrum, spectrum_of, without_negative_bins
+from bycatch.search.validation.correction import Correction
+from bycatch.statistics.fits.goodness import goodness_of_fit, suggest_fit_range
+from bycatch.statistics.fits.order import planned_orders
+from bycatch.statistics.fits.poisson import fit_background
+from bycatch.statistics.significance.global_p import (
     bonferroni,
     global_p,
     gross_vitells,
     tail_extrapolation,
 )
-from bycatch.search.significance.local import window_bins
-from bycatch.search.significance.toys import merge_blocks
-from bycatch.search.spectra import LookKey, shown_spectrum, spectrum_of, without_negative_bins
-from bycatch.search.validation.correction import Correction
+from bycatch.statistics.significance.local import window_bins
+from bycatch.statistics.significance.toys import merge_blocks
 from bycatch.tasks.random import stream
 from bycatch.template import InterpolatedTemplate
 

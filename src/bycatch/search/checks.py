@@ -15,7 +15,7 @@ from bycatch.search.result import Check, Look
 from bycatch.search.sample import Sample
 from bycatch.search.scored import Scored
 from bycatch.search.validation.correction import Correction
-from bycatch.template.base import Region
+from bycatch.statistics.region import Region
 
 __all__ = [
     "calibration_check",

@@ -16,7 +16,7 @@ from scipy.stats import chi2
 from bycatch.search.regions import Regions
 from bycatch.search.result import Check, Look, TemplateEstimate
 from bycatch.search.spectra import SelectedSpectrum
-from bycatch.template.base import Region
+from bycatch.statistics.region import Region
 
 __all__ = ["closure_check", "closure_regions", "sculpting_check"]
 

@@ -21,12 +21,12 @@ from bycatch.search.plan import MethodPlan
 from bycatch.search.regions import window_name
 from bycatch.search.result import DensityCurve
 from bycatch.search.sample import Sample
+from bycatch.statistics.region import Region
 from bycatch.tasks.executor import run_tasks
 from bycatch.tasks.progress import Progress
 from bycatch.tasks.random import child_seed
 from bycatch.tasks.store import RunFolder, canonical_json
 from bycatch.template import InterpolatedTemplate, SidebandDensity, Template, get_template
-from bycatch.template.base import Region
 
 __all__ = [
     "DensityTask",

@@ -8,7 +8,7 @@ from bycatch.evaluate.roc import max_sic, roc
 from bycatch.search.result import Evaluation
 from bycatch.search.sample import Sample
 from bycatch.search.scored import Scored
-from bycatch.template.base import Region
+from bycatch.statistics.region import Region
 
 __all__ = ["evaluate"]
 

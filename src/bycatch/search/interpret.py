@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from bycatch.evaluate.separation import separation
 from bycatch.search.result import FeatureComparison
 from bycatch.search.sample import Sample
+from bycatch.statistics.region import Region
 from bycatch.tasks.files import atomic_file
-from bycatch.template.base import Region
 
 __all__ = ["compare_features", "write_scores", "write_selected"]
 

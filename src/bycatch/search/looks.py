@@ -9,14 +9,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from bycatch.errors import FitError
-from bycatch.search.fits.goodness import goodness_of_fit
-from bycatch.search.fits.order import planned_orders
-from bycatch.search.fits.poisson import BatchFit, fit_background
-from bycatch.search.fits.spurious import spurious_signal
-from bycatch.search.plan import BackgroundPlan
 from bycatch.search.result import Look, Spectrum
-from bycatch.search.significance.local import LocalBatch, window_bins, window_excess
-from bycatch.search.significance.look_toys import toy_calibrated_p
 from bycatch.search.spectra import (
     LookKey,
     SelectedSpectrum,
@@ -24,6 +17,13 @@ from bycatch.search.spectra import (
     without_negative_bins,
 )
 from bycatch.search.validation.correction import Correction
+from bycatch.statistics.fits.goodness import goodness_of_fit
+from bycatch.statistics.fits.order import planned_orders
+from bycatch.statistics.fits.poisson import BatchFit, fit_background
+from bycatch.statistics.plan import BackgroundPlan
+from bycatch.statistics.significance.local import LocalBatch, window_bins, window_excess
+from bycatch.statistics.significance.look_toys import toy_calibrated_p
+from bycatch.statistics.significance.spurious import spurious_signal
 from bycatch.tasks.random import stream
 
 __all__ = ["LOW_COUNT", "FittedLook", "fit_look"]

@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from bycatch.statistics.plan import BackgroundPlan
+
 __all__ = [
-    "BackgroundPlan",
     "DataPlan",
     "InjectionPlan",
     "MethodPlan",
@@ -135,26 +136,6 @@ class MethodPlan:
     def name(self) -> str:
         """Name in results and file names, for example ``cwola-trees``."""
         return self.label or "-".join(filter(None, (self.template, self.classifier)))
-
-
-@dataclass(frozen=True)
-class BackgroundPlan:
-    """Family of smooth spectra and its number of parameters.
-
-    Attributes
-    ----------
-    family : str
-        Name in `bycatch.search.fits.background.FAMILIES`.
-    order : int or "auto"
-        Number of parameters, or chosen by likelihood ratio with the window masked.
-    min_order : int
-        Lowest order that "auto" may choose; the search sets it to what the unselected spectrum
-        asks for (`bycatch.search.fits.inclusive`).
-    """
-
-    family: str = "dijet"
-    order: int | Literal["auto"] = "auto"
-    min_order: int = 0
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bycatch.errors import ConfigError, DataError
 from bycatch.search.plan import RegionPlan, ScanPlan
-from bycatch.template.base import Region
+from bycatch.statistics.region import Region
 
 __all__ = [
     "MINIMUM_FIT_BINS",

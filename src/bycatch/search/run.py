@@ -18,7 +18,6 @@ from bycatch.errors import DataError, FitError
 from bycatch.search.assemble import Found, assemble, result_json
 from bycatch.search.closure import closure_regions
 from bycatch.search.densities import distinct, plan_densities, template_of, train_densities
-from bycatch.search.fits.inclusive import with_least_order
 from bycatch.search.folds import assign_folds
 from bycatch.search.interpret import write_scores, write_selected
 from bycatch.search.load import load_sample
@@ -29,17 +28,18 @@ from bycatch.search.result import SearchResult
 from bycatch.search.sample import Sample
 from bycatch.search.scoring import ScoringTask, score_all, share_sample
 from bycatch.search.selection import Selection, select
-from bycatch.search.significance.overlaps import build_patterns
-from bycatch.search.significance.toys import block_sizes, toy_task
 from bycatch.search.spectra import LookKey, spectrum_of
 from bycatch.search.template_estimate import with_templates
 from bycatch.search.validation.correction import Correction
 from bycatch.search.validation.validated import load_correction
+from bycatch.statistics.region import Region
+from bycatch.statistics.significance.inclusive import with_least_order
+from bycatch.statistics.significance.overlaps import build_patterns
+from bycatch.statistics.significance.toys import block_sizes, toy_task
 from bycatch.tasks.executor import run_tasks
 from bycatch.tasks.progress import Progress, SilentProgress
 from bycatch.tasks.store import RunFolder
 from bycatch.template import get_template
-from bycatch.template.base import Region
 
 __all__ = ["describe_plan", "run_search"]
 

@@ -15,9 +15,10 @@ from bycatch.search.densities import own_density, template_of
 from bycatch.search.folds import FoldAssignment, assign_folds
 from bycatch.search.plan import MethodPlan
 from bycatch.search.sample import Sample
+from bycatch.statistics.region import Region
 from bycatch.tasks.random import child_seed
 from bycatch.template import SidebandDensity
-from bycatch.template.base import Region, Template, TrainingSet
+from bycatch.template.base import Template, TrainingSet
 
 __all__ = ["Scored", "gather", "score_by_fold", "score_window"]
 

@@ -16,11 +16,11 @@ from bycatch.search.plan import MethodPlan, SearchPlan
 from bycatch.search.regions import window_name
 from bycatch.search.sample import Sample
 from bycatch.search.scored import Scored, score_window
+from bycatch.statistics.region import Region
 from bycatch.tasks.executor import run_tasks
 from bycatch.tasks.progress import Progress
 from bycatch.tasks.store import RunFolder, Step
 from bycatch.template import SidebandDensity
-from bycatch.template.base import Region
 
 __all__ = ["ScoringTask", "score_all", "share_sample"]
 

@@ -18,8 +18,8 @@ from bycatch.errors import ConfigError, DataError
 from bycatch.evaluate.sizes import kish
 from bycatch.search.sample import Sample
 from bycatch.search.scored import Scored
+from bycatch.statistics.region import Region
 from bycatch.tasks.random import stream
-from bycatch.template.base import Region
 
 __all__ = ["Selection", "select"]
 

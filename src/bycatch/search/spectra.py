@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from bycatch.search.fits.poisson import BatchFit
 from bycatch.search.result import Spectrum
 from bycatch.search.sample import Sample
+from bycatch.statistics.fits.poisson import BatchFit
 
 __all__ = [
     "LookKey",

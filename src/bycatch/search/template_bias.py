@@ -21,7 +21,7 @@ from scipy.sparse import csr_array
 from bycatch.search.sample import Sample
 from bycatch.search.scored import Scored
 from bycatch.search.selection import Selection
-from bycatch.template.base import Region
+from bycatch.statistics.region import Region
 
 __all__ = ["ClosurePoint", "SharedEvents", "TemplateBias", "count_windows", "measure_bias"]
 

@@ -32,8 +32,8 @@ from bycatch.search.template_bias import (
     count_windows,
     measure_bias,
 )
+from bycatch.statistics.region import Region
 from bycatch.template import get_template
-from bycatch.template.base import Region
 
 __all__ = ["WindowCounts", "counting_z", "estimate_background", "with_templates"]
 

@@ -19,10 +19,11 @@ from __future__ import annotations
 import inspect
 
 from bycatch.errors import ConfigError, nearest
+from bycatch.statistics.region import Region
 from bycatch.template._interpolated import InterpolatedTemplate
 from bycatch.template._sidebands import SidebandDensity
 from bycatch.template.anode import Anode
-from bycatch.template.base import Region, Template, TrainingSet
+from bycatch.template.base import Template, TrainingSet
 from bycatch.template.cathode import Cathode
 from bycatch.template.cwola import CwolaHunting
 from bycatch.template.ideal import Ideal

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bycatch.errors import DataError
-from bycatch.template.base import Region, TrainingSet
+from bycatch.statistics.region import Region
+from bycatch.template.base import TrainingSet
 
 __all__ = [
     "assemble",

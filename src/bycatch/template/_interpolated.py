@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from bycatch.errors import ConfigError, nearest
 from bycatch.evaluate.sizes import kish
 from bycatch.learn import DENSITIES
+from bycatch.statistics.region import Region
 from bycatch.tasks.random import child_seed, stream
 from bycatch.template._common import (
     assemble_synthetic,
@@ -20,7 +21,7 @@ from bycatch.template._common import (
     require_weight,
 )
 from bycatch.template._sidebands import SHARING, SidebandDensity, cannot_share
-from bycatch.template.base import Region, Template, TrainingSet
+from bycatch.template.base import Template, TrainingSet
 
 __all__ = ["InterpolatedTemplate", "draw_masses", "require_density", "rising_weight"]
 

@@ -2,10 +2,10 @@
 
 The resonance enters as log m, in which a falling spectrum is spread more evenly. One window: its
 events are left out of the training. Several windows: one model with a head per window, whose
-weights do not learn from the window's events (`bycatch.learn.matching`), so that a scan costs about
-one training. What the heads share is learned from all events: the scaling, and the functions of x
-that a head combines. Neither knows m, so an excess in the window can reach its head only as one
-more shape of x that the sidebands may use.
+weights do not learn from the window's events (`bycatch.learn.densities.matching`), so that a scan
+costs about one training. What the heads share is learned from all events: the scaling, and the
+functions of x that a head combines. Neither knows m, so an excess in the window can reach its head
+only as one more shape of x that the sidebands may use.
 """
 
 from __future__ import annotations

@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 
 from bycatch.errors import ConfigError, DataError
 from bycatch.learn.base import ClassifierEnsemble
+from bycatch.statistics.region import Region
 from bycatch.template._interpolated import (
     InterpolatedTemplate,
     require_density,
@@ -38,7 +39,7 @@ from bycatch.template._interpolated import (
 )
 from bycatch.template._ratio import DensityRatio, two_masses
 from bycatch.template._sidebands import SidebandDensity
-from bycatch.template.base import Region, TrainingSet
+from bycatch.template.base import TrainingSet
 
 __all__ = ["Anode"]
 

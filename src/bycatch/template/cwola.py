@@ -32,8 +32,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from bycatch.errors import DataError
 from bycatch.learn import folds
+from bycatch.statistics.region import Region
 from bycatch.template._common import assemble, interval, require_events, require_finite
-from bycatch.template.base import Region, Template, TrainingSet
+from bycatch.template.base import Template, TrainingSet
 
 __all__ = [
     "Cwola",

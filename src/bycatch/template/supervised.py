@@ -21,6 +21,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from bycatch.statistics.region import Region
 from bycatch.template._common import (
     assemble,
     interval,
@@ -28,7 +29,7 @@ from bycatch.template._common import (
     require_finite,
     require_truth,
 )
-from bycatch.template.base import Region, Template, TrainingSet
+from bycatch.template.base import Template, TrainingSet
 
 __all__ = ["Supervised"]
 

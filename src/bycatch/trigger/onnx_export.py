@@ -25,7 +25,7 @@ from torch import Tensor
 
 from bycatch.errors import ConfigError, DataError, InputError
 from bycatch.learn.members import check_members
-from bycatch.score.neural import NeuralScore
+from bycatch.score.parts.neural import NeuralScore
 from bycatch.tasks.files import atomic_write
 from bycatch.trigger.extras import optional
 

@@ -32,7 +32,7 @@ from bycatch.errors import DataError
 from bycatch.learn.members import MemberRows, check_option
 from bycatch.learn.nets.mlp import draw_weights
 from bycatch.score.base import Inputs, Score
-from bycatch.score.neural import NeuralScore, Noise
+from bycatch.score.parts.neural import NeuralScore, Noise
 from bycatch.tasks.random import stream
 from bycatch.trigger.fixed_point import FixedPoint, straight_through
 
@@ -56,7 +56,7 @@ class Student(NeuralScore):
         Largest factor by which exposed rows are drawn away from the mean.
     seed, validation, steps, rounds, patience, batch_size, learning_rate, weight_decay, dtype,
     device
-        As in `bycatch.score.neural.NeuralScore`.
+        As in `bycatch.score.parts.neural.NeuralScore`.
 
     Attributes
     ----------

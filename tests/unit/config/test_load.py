@@ -9,7 +9,8 @@ import pytest
 
 from bycatch.config import load_search
 from bycatch.errors import ColumnError, ConfigError, ExpressionError, InputError
-from bycatch.search.plan import BackgroundPlan, InjectionPlan, MethodPlan, ScanPlan
+from bycatch.search.plan import InjectionPlan, MethodPlan, ScanPlan
+from bycatch.statistics.plan import BackgroundPlan
 
 TEXT = """
 data:

@@ -9,11 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from bycatch.anomaly.plan import Preprocessing, SamplePlan
+from bycatch.anomaly.run import describe_scores
 from bycatch.config import load_scores
 from bycatch.config.score_schema import ScoreConfig
 from bycatch.errors import ColumnError, ConfigError, ExpressionError, InputError
-from bycatch.search.anomaly.plan import Preprocessing, SamplePlan
-from bycatch.search.anomaly.run import describe_scores
 
 TEXT = """
 data:

@@ -7,9 +7,9 @@ import pytest
 from bycatch.errors import InputError, StorageError
 from bycatch.learn import load_classifier
 from bycatch.learn.checkpoint import Checkpoint, load_checkpoint, read_kind, save_checkpoint
-from bycatch.learn.ensemble import NetworkEnsemble
-from bycatch.learn.hgb import HistGradientBoostingEnsemble
-from bycatch.learn.trees import LightGBMEnsemble
+from bycatch.learn.classifiers.hgb import HistGradientBoostingEnsemble
+from bycatch.learn.classifiers.network import NetworkEnsemble
+from bycatch.learn.classifiers.trees import LightGBMEnsemble
 
 
 @pytest.fixture

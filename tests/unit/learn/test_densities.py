@@ -19,7 +19,7 @@ from scipy import stats
 
 from bycatch.errors import ConfigError
 from bycatch.learn import make_density
-from bycatch.learn.ode import integrate
+from bycatch.learn.densities.ode import integrate
 from bycatch.learn.trainer import Batch
 
 

@@ -182,8 +182,8 @@ def test_each_member_equals_the_same_member_trained_alone(name, monkeypatch):
         )
 
     for m in range(3):
-        monkeypatch.setattr("bycatch.learn.density.stream", renamed(stream, m))
-        monkeypatch.setattr("bycatch.learn.density.child_seed", renamed(child_seed, m))
+        monkeypatch.setattr("bycatch.learn.densities.base.stream", renamed(stream, m))
+        monkeypatch.setattr("bycatch.learn.densities.base.child_seed", renamed(child_seed, m))
         alone = small(name, dtype="float64")
         # Only the order of sums differs; 30 steps let rounding of 1e-16 grow.
         np.testing.assert_allclose(alone.log_prob(X, c)[0], log_p[m], rtol=0, atol=1e-9)

@@ -6,7 +6,7 @@ import torch
 
 from bycatch.errors import FitError
 from bycatch.learn.callbacks import JsonLog, ProgressReport
-from bycatch.learn.ensemble import NetworkEnsemble, _Classifier
+from bycatch.learn.classifiers.network import NetworkEnsemble, _Classifier
 from bycatch.learn.members import member_rows
 from bycatch.learn.nets.mlp import draw_weights
 from bycatch.learn.trainer import Batch
@@ -40,7 +40,7 @@ def test_each_member_equals_the_same_member_trained_alone(problem, monkeypatch):
     for m in range(7):
         # Member m draws from the stream (seed, "member", m): name it so although it is alone.
         monkeypatch.setattr(
-            "bycatch.learn.ensemble.stream",
+            "bycatch.learn.classifiers.network.stream",
             lambda seed, word, _, m=m: stream(seed, word, m),
         )
         alone = NetworkEnsemble(1, **options)

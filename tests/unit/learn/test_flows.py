@@ -8,7 +8,7 @@ from density_toy import FAST, TINY, masks, toy
 
 from bycatch.errors import ConfigError
 from bycatch.learn import make_density
-from bycatch.learn.flows import log_prob
+from bycatch.learn.densities.flows import log_prob
 from bycatch.tasks.random import stream
 
 FLOWS = ("maf", "spline", "coupling")

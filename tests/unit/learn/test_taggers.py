@@ -125,7 +125,7 @@ def test_members_equal_the_same_members_trained_alone(fitted, monkeypatch):
     together.fit(X, y, weight, mask, train=train, validate=validate, seed=3)
     for m in range(3):
         monkeypatch.setattr(
-            "bycatch.learn.tagger.stream", lambda seed, word, _, m=m: stream(seed, word, m)
+            "bycatch.learn.taggers.base.stream", lambda seed, word, _, m=m: stream(seed, word, m)
         )
         alone = make(name, 1, **options)
         alone.fit(X, y, weight, mask, train=train[m : m + 1], validate=validate[m : m + 1], seed=3)
@@ -161,7 +161,7 @@ def loss_and_gradients(name, X, mask, y, weight):
         {key: torch.from_numpy(value)[None] for key, value in columns.items()},
         torch.from_numpy(rows[0].train_weight)[None],
     )
-    from bycatch.learn.tagger import _Tagging
+    from bycatch.learn.taggers.base import _Tagging
 
     loss = _Tagging(tagger).loss({**weights, **scaling}, batch)[0] / n
     loss.backward()

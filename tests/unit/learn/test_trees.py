@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from bycatch.learn.hgb import HistGradientBoostingEnsemble
-from bycatch.learn.trees import LightGBMEnsemble
+from bycatch.learn.classifiers.hgb import HistGradientBoostingEnsemble
+from bycatch.learn.classifiers.trees import LightGBMEnsemble
 
 ENGINES = {
     "lightgbm": (LightGBMEnsemble, {"row_fraction": 1.0}),

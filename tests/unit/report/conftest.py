@@ -21,8 +21,8 @@ from bycatch.search.result import (
     Spectrum,
     TemplateEstimate,
 )
-from bycatch.search.significance.global_p import binomial_interval
 from bycatch.search.template_estimate import counting_z
+from bycatch.statistics.significance.global_p import binomial_interval
 
 METHODS = ("cwola-trees", "cwola-network", "ideal-trees", "supervised-network")
 SIDE_BY_SIDE = ("cathode-spline-trees", "anode")

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from bycatch.anomaly.judge import Spread
 from bycatch.evaluate.operating import rejection
 from bycatch.evaluate.roc import roc
 from bycatch.report.score_words import Pair, bias_sentence, rejection_text
-from bycatch.search.anomaly.judge import Spread
 
 NO_SPREAD = Spread((0.0, 0.0))
 

@@ -15,9 +15,9 @@ from bycatch.learn.augmentations import ANOMALOUS, PHYSICAL
 from bycatch.learn.contrastive import anom_clr, anom_clr_plus, clr
 from bycatch.learn.members import MemberRows
 from bycatch.score import load_score, make_score
-from bycatch.score._contrastive import ContrastiveScore
-from bycatch.score._representation_heads import HEADS, head_score, moments
-from bycatch.score.neural import Noise, part
+from bycatch.score.parts.contrastive import ContrastiveScore
+from bycatch.score.parts.neural import Noise, part
+from bycatch.score.parts.representation_heads import HEADS, head_score, moments
 
 SMALL = {
     "steps": 20,

@@ -12,8 +12,8 @@ from bycatch.learn.trainer import Batch
 from bycatch.represent.lepton_stream import FEATURES
 from bycatch.score import load_score
 from bycatch.score.likelihood_vae import FEATURE_DENSITIES, LikelihoodVae
-from bycatch.score.neural import Learning
-from bycatch.score.variational import importance_weighted, kl_divergence, log_normal_density
+from bycatch.score.parts.neural import Learning
+from bycatch.score.parts.variational import importance_weighted, kl_divergence, log_normal_density
 
 QUICK = {"steps": 40, "rounds": 2, "batch_size": 64, "samples": 4}
 

@@ -345,7 +345,7 @@ def test_an_unknown_score_is_refused_by_name() -> None:
 @cases
 def test_a_network_becomes_a_graph_with_the_same_numbers(case: Case, tmp_path: Path) -> None:
     pytest.importorskip("onnxscript")
-    from bycatch.score.neural import NeuralScore
+    from bycatch.score.parts.neural import NeuralScore
     from bycatch.trigger.onnx_export import OnnxScore, check_parity, export_onnx
 
     score = fitted(case)

@@ -10,8 +10,8 @@ from bycatch.errors import ConfigError, DataError
 from bycatch.learn.trainer import Batch
 from bycatch.learn.wasserstein import sliced_wasserstein, unit_directions
 from bycatch.score import load_score
-from bycatch.score.constraints import balance, checked_constraints, on_shell
-from bycatch.score.neural import Noise
+from bycatch.score.parts.constraints import balance, checked_constraints, on_shell
+from bycatch.score.parts.neural import Noise
 from bycatch.score.swae import Swae
 
 OPTIONS = {

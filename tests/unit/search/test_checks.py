@@ -13,7 +13,7 @@ from bycatch.search.result import Look
 from bycatch.search.sample import Sample
 from bycatch.search.scored import Scored
 from bycatch.search.validation.correction import Correction
-from bycatch.template.base import Region
+from bycatch.statistics.region import Region
 
 REGION = Region((3300.0, 3700.0), ((2900.0, 3300.0), (3700.0, 4100.0)))
 REGIONS = Regions(tuple(np.arange(2700.0, 6600.0, 100.0)), (REGION,), (2700.0, 6500.0))

@@ -10,7 +10,7 @@ from bycatch.search.closure import closure_check, closure_regions, sculpting_che
 from bycatch.search.regions import Regions
 from bycatch.search.result import Look, TemplateEstimate
 from bycatch.search.spectra import LookKey, SelectedSpectrum
-from bycatch.template.base import Region
+from bycatch.statistics.region import Region
 
 WHOLE = 20_000 * np.exp(-np.arange(30) / 6.0)
 INSIDE = np.zeros(30, dtype=bool)

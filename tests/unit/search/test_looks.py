@@ -8,10 +8,10 @@ from scipy.stats import norm
 
 from bycatch.errors import FitError
 from bycatch.search.looks import fit_look
-from bycatch.search.plan import BackgroundPlan
 from bycatch.search.sample import Sample
 from bycatch.search.spectra import LookKey, SelectedSpectrum, spectrum_of
 from bycatch.search.validation.correction import Correction, CorrectionEntry
+from bycatch.statistics.plan import BackgroundPlan
 
 EDGES = np.arange(2700.0, 6600.0, 100.0)
 KEY = LookKey("cwola-trees", (3300.0, 3700.0), 0.1)

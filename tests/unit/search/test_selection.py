@@ -16,7 +16,7 @@ from bycatch.search.plan import MethodPlan
 from bycatch.search.sample import Sample
 from bycatch.search.scored import Scored, score_window
 from bycatch.search.selection import select
-from bycatch.template.base import Region
+from bycatch.statistics.region import Region
 
 REGION = Region((4.0, 6.0), ((2.0, 4.0), (6.0, 8.0)))
 POINTS = (0.1, 0.01, 0.001)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bycatch.search.fits.poisson import fit_background
 from bycatch.search.spectra import LookKey, SelectedSpectrum, shown_edges, shown_spectrum
+from bycatch.statistics.fits.poisson import fit_background
 
 WINDOWS = [(3313.2, 3698.9), (3140.5, 3506.0), (3495.4, 3902.3)]
 EDGES = np.unique(np.concatenate([np.arange(2700.0, 6600.0, 100.0), np.ravel(WINDOWS)]))

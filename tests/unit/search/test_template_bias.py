@@ -15,7 +15,7 @@ from bycatch.search.template_bias import (
     count_windows,
     measure_bias,
 )
-from bycatch.template.base import Region
+from bycatch.statistics.region import Region
 
 EFFICIENCY = 0.2
 OVERLAPPING = tuple(

@@ -71,7 +71,7 @@ def test_a_single_window_gives_nothing_but_the_ends_of_the_support(name):
 
 def test_a_head_does_not_learn_from_its_window(monkeypatch):
     """Given what all heads share (trunk and scaling), it stays bit by bit; the others change."""
-    from bycatch.learn import density as module
+    from bycatch.learn.densities import base as module
 
     mass, X = toy(1500, 0)
     bounds = np.stack([X.min(axis=0), X.max(axis=0)]).astype(float)

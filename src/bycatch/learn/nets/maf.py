@@ -1,7 +1,8 @@
 """Masked autoregressive flows of many members, on features that each member has of its own.
 
 What to use when: as the head of a score whose members learn representations of their own. For
-features that all members share use `bycatch.learn.flows`, which has splines and samples, too.
+features that all members share use `bycatch.learn.densities.flows`, which has splines and samples,
+too.
 
 References
 ----------

@@ -32,7 +32,7 @@ def draw_velocity(
         ``n_features``, ``n_conditions``, ``n_heads``.
     hidden : sequence of int
     degree : int or None
-        See `bycatch.learn.matching.MatchingEnsemble`.
+        See `bycatch.learn.densities.matching.MatchingEnsemble`.
     rngs : sequence of numpy.random.Generator
         One per member.
     dtype : torch.dtype

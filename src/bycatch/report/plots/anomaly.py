@@ -10,8 +10,8 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
+from bycatch.anomaly.judge import Measured
 from bycatch.report.style import INK, MUTED, WIDE, colours, log_label, new_figure, plain, styled
-from bycatch.search.anomaly.judge import Measured
 
 __all__ = [
     "log_labels",

@@ -9,6 +9,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from bycatch.anomaly.hunts import Hunted
+from bycatch.anomaly.result import Explained
+from bycatch.anomaly.sculpt import Sculpted
 from bycatch.report.numbers import SIGMA
 from bycatch.report.plots.anomaly import log_labels
 from bycatch.report.style import (
@@ -22,9 +25,6 @@ from bycatch.report.style import (
     plain,
     styled,
 )
-from bycatch.search.anomaly.hunts import Hunted
-from bycatch.search.anomaly.result import Explained
-from bycatch.search.anomaly.sculpt import Sculpted
 
 __all__ = ["plot_contributions", "plot_sculpting", "plot_spectra"]
 

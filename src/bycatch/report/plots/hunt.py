@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from bycatch.hunt.plan import HuntResult
 from bycatch.report.numbers import number
 from bycatch.report.plots.spectrum import garwood, pulls
 from bycatch.report.style import (
@@ -21,7 +22,6 @@ from bycatch.report.style import (
     plain,
     styled,
 )
-from bycatch.search.bumphunt.plan import HuntResult
 
 __all__ = ["plot_hunt", "plot_hunt_toys"]
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest, kstest, norm
 
-from bycatch.search.significance.global_p import binomial_interval
+from bycatch.statistics.significance.global_p import binomial_interval
 
 __all__ = [
     "ENOUGH_FOR_KS",

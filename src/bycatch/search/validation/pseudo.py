@@ -19,21 +19,22 @@ from numpy.typing import NDArray
 
 from bycatch.errors import DataError, FitError
 from bycatch.search.densities import distinct, fit_density, plan_densities
-from bycatch.search.fits.background import SQRT_S, get_family
-from bycatch.search.fits.inclusive import with_least_order
-from bycatch.search.fits.order import choose_order, planned_orders
-from bycatch.search.fits.poisson import fit_background
-from bycatch.search.fits.spurious import spurious_signal
 from bycatch.search.folds import assign_folds
-from bycatch.search.plan import BackgroundPlan, SearchPlan
+from bycatch.search.plan import SearchPlan
 from bycatch.search.sample import Sample
 from bycatch.search.scored import score_window
 from bycatch.search.selection import select
-from bycatch.search.significance.local import window_bins, window_excess
-from bycatch.search.significance.overlaps import build_patterns
-from bycatch.search.significance.toys import merge_blocks, toy_block
+from bycatch.statistics.fits.background import SQRT_S, get_family
+from bycatch.statistics.fits.order import choose_order, planned_orders
+from bycatch.statistics.fits.poisson import fit_background
+from bycatch.statistics.plan import BackgroundPlan
+from bycatch.statistics.region import Region
+from bycatch.statistics.significance.inclusive import with_least_order
+from bycatch.statistics.significance.local import window_bins, window_excess
+from bycatch.statistics.significance.overlaps import build_patterns
+from bycatch.statistics.significance.spurious import spurious_signal
+from bycatch.statistics.significance.toys import merge_blocks, toy_block
 from bycatch.tasks.random import child_seed, stream
-from bycatch.template.base import Region
 
 __all__ = ["FIELDS", "MassDensity", "draw_sample", "fit_selected", "pseudo_task", "smooth_density"]
 

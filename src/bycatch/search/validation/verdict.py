@@ -10,11 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from bycatch.search.fits.order import planned_orders
 from bycatch.search.plan import SearchPlan
 from bycatch.search.regions import Regions
-from bycatch.search.significance.global_p import global_p
-from bycatch.search.significance.local import window_bins, window_excess
 from bycatch.search.validation.calibration import (
     ENOUGH_FOR_KS,
     GlobalCalibration,
@@ -25,6 +22,9 @@ from bycatch.search.validation.calibration import (
 )
 from bycatch.search.validation.correction import EXPECTED_FOR_SHOWN, Correction, measure
 from bycatch.search.validation.pseudo import MassDensity
+from bycatch.statistics.fits.order import planned_orders
+from bycatch.statistics.significance.global_p import global_p
+from bycatch.statistics.significance.local import window_bins, window_excess
 from bycatch.tasks.random import stream
 
 __all__ = ["ValidationResult", "summarise"]

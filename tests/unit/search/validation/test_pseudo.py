@@ -9,9 +9,9 @@ import pytest
 from scipy.stats import kstest
 
 from bycatch.errors import DataError
-from bycatch.search.plan import BackgroundPlan
 from bycatch.search.sample import Sample
 from bycatch.search.validation.pseudo import draw_sample, fit_selected, largest_mean, smooth_density
+from bycatch.statistics.plan import BackgroundPlan
 
 EDGES = np.arange(2700.0, 6501.0, 100.0)
 

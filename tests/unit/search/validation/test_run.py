@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from bycatch.errors import DataError
-from bycatch.search.plan import BackgroundPlan, DataPlan, MethodPlan, RegionPlan, SearchPlan
+from bycatch.search.plan import DataPlan, MethodPlan, RegionPlan, SearchPlan
 from bycatch.search.validation.run import run_validation
 from bycatch.search.validation.validated import load_correction
+from bycatch.statistics.plan import BackgroundPlan
 from bycatch.tasks.store import RunFolder
 
 RESOLVED = {"resonance": "m", "folds": 3}

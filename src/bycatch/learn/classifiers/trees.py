@@ -1,0 +1,218 @@
+"""Ensembles of boosted trees with LightGBM, the default engine.
+
+Why it is the default: with the same settings and one thread it trains several times faster than
+scikit-learn's histogram gradient boosting (`bycatch.learn.classifiers.hgb`) and separates as well;
+``benchmarks/bench_trees.py`` measures both, ``benchmarks/RESULTS.md`` holds the numbers.
+
+What holds for weights, for both engines
+----------------------------------------
+A common factor of the weights, or of the weights of one class, has no influence, since each class
+is scaled to the same sum. 'Weight 2 equals two events' holds only where nothing counts rows: fewer
+distinct values than bins, no sampling of rows, and one row per leaf allowed. In general it does
+not: bins are quantiles of rows, `min_rows_per_leaf` counts rows, and sampling draws rows. Negative
+weights are accepted by both engines and enter gradients and Hessians as they are; a leaf needs a
+positive sum of Hessians, so they cancel as they should unless they dominate a leaf.
+
+Features are binned once, over all rows given to `fit`. A member's trees therefore depend on the
+feature values (never on the classes or weights) of rows outside of its masks, through the position
+of the bins' edges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import lightgbm
+import numpy as np
+from numpy.typing import NDArray
+
+from bycatch.errors import InputError
+from bycatch.learn.base import History
+from bycatch.learn.checkpoint import (
+    Checkpoint,
+    damaged_metadata,
+    histories_from_json,
+    load_checkpoint,
+    save_checkpoint,
+)
+from bycatch.learn.classifiers.boosting import BoostedTrees
+from bycatch.learn.members import (
+    MemberRows,
+    check_features,
+    check_members,
+    member_rows,
+)
+from bycatch.tasks.random import child_seed
+
+__all__ = ["LightGBMEnsemble"]
+
+
+class LightGBMEnsemble(BoostedTrees):
+    """Boosted trees of LightGBM with early stopping.
+
+    Parameters
+    ----------
+    members : int
+    max_trees, min_trees : int
+        At least `min_trees` are kept, whatever the validation loss says.
+    patience : int
+        Trees without a lower validation loss after which a member stops.
+    learning_rate : float
+    leaves : int
+        Leaves of a tree at most.
+    min_rows_per_leaf : int
+        Counts rows, not weights.
+    row_fraction : float
+        Random fraction of the rows that each tree sees; what makes members differ.
+    bins : int
+        Histogram bins per feature.
+
+    Attributes
+    ----------
+    histories_ : list of History
+        Learning curve of each member.
+    """
+
+    row_fraction: float
+    kind = "lightgbm"
+
+    def __init__(
+        self,
+        members: int = 1,
+        *,
+        max_trees: int = 200,
+        min_trees: int = 10,
+        patience: int = 10,
+        learning_rate: float = 0.1,
+        leaves: int = 31,
+        min_rows_per_leaf: int = 20,
+        row_fraction: float = 0.8,
+        bins: int = 63,
+    ) -> None:
+        self._set_options(
+            members=members,
+            max_trees=max_trees,
+            min_trees=min_trees,
+            patience=patience,
+            learning_rate=learning_rate,
+            leaves=leaves,
+            min_rows_per_leaf=min_rows_per_leaf,
+            row_fraction=row_fraction,
+            bins=bins,
+        )
+        self._boosters: list[Any] = []
+
+    def fit(
+        self,
+        X: NDArray[np.float32],
+        y: NDArray[np.int8],
+        weight: NDArray[np.float64] | None = None,
+        *,
+        train: NDArray[np.bool_],
+        validate: NDArray[np.bool_],
+        seed: int,
+    ) -> Self:
+        """Train all members; see `bycatch.learn.base.ClassifierEnsemble.fit`.
+
+        Raises
+        ------
+        DataError
+            Where the rows cannot serve, see `bycatch.learn.members.member_rows`.
+        """
+        X, y, rows = member_rows(X, y, weight, train, validate, self.members)
+        # Binned once: the members only take rows of it.
+        binned = lightgbm.Dataset(X, y, params=self._parameters(0), free_raw_data=False)
+        binned.construct()
+        results = [
+            self._fit_member(binned, row, child_seed(seed, "member", m))
+            for m, row in enumerate(rows)
+        ]
+        self._boosters = [booster for booster, _ in results]
+        self.histories_ = [history for _, history in results]
+        self._n_features = X.shape[1]
+        return self
+
+    def _parameters(self, seed: int) -> dict[str, object]:
+        return {
+            "objective": "binary",
+            "metric": "binary_logloss",
+            "boost_from_average": False,  # the classes are balanced by their weights
+            "learning_rate": self.learning_rate,
+            "num_leaves": self.leaves,
+            "min_data_in_leaf": self.min_rows_per_leaf,
+            "bagging_fraction": self.row_fraction,
+            "bagging_freq": 1 if self.row_fraction < 1.0 else 0,
+            "max_bin": self.bins,
+            "feature_pre_filter": False,
+            "seed": seed,
+            "num_threads": 1,
+            "deterministic": True,
+            "force_col_wise": True,
+            "verbosity": -1,
+        }
+
+    def _fit_member(self, binned: Any, rows: MemberRows, seed: int) -> tuple[Any, History]:
+        parameters = self._parameters(seed)
+        train = binned.subset(rows.train, params=parameters).construct()
+        train.set_weight(rows.train_weight)
+        validate = binned.subset(rows.validate, params=parameters).construct()
+        validate.set_weight(rows.validate_weight)
+        booster = lightgbm.Booster(parameters, train)
+        booster.add_valid(validate, "validate")
+        train_loss: list[float] = []
+        validation_loss: list[float] = []
+        best = 0
+        for tree in range(self.max_trees):
+            finished = booster.update()  # True where no leaf can be split any more
+            train_loss.append(float(booster.eval_train()[0][2]))
+            validation_loss.append(float(booster.eval_valid()[0][2]))
+            if tree < self.min_trees or validation_loss[tree] < validation_loss[best]:
+                best = tree
+            if finished or tree - best >= self.patience:
+                break
+        history = History(tuple(train_loss), tuple(validation_loss), best)
+        booster.free_dataset()
+        return booster, history
+
+    def predict(
+        self, X: NDArray[np.float32], members: Sequence[int] | None = None
+    ) -> NDArray[np.float32]:
+        """Return p(1|x) of each chosen member, of shape (n_chosen, n_rows)."""
+        self._require_trained(self._boosters)
+        X = check_features(X, self._n_features)
+        chosen = check_members(members, self.members)
+        result = np.empty((len(chosen), len(X)), dtype=np.float32)
+        for position, member in enumerate(chosen):
+            result[position] = self._boosters[member].predict(
+                X, num_iteration=self.histories_[member].best + 1, num_threads=1
+            )
+        return result
+
+    def save(self, folder: Path) -> None:
+        """Write the members to `folder`, each as LightGBM's text."""
+        texts = {f"member{m:04d}.txt": b.model_to_string() for m, b in enumerate(self._boosters)}
+        save_checkpoint(folder, Checkpoint(self.kind, self._metadata(), texts=texts))
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        InputError
+            Where the folder is missing, damaged, or holds something else.
+        """
+        checkpoint = load_checkpoint(folder, cls.kind)
+        with damaged_metadata(folder):
+            ensemble = cls(**checkpoint.metadata["options"])
+            ensemble.histories_ = histories_from_json(checkpoint.metadata["histories"])
+            ensemble._n_features = int(checkpoint.metadata["n_features"])
+            texts = [checkpoint.texts[f"member{m:04d}.txt"] for m in range(ensemble.members)]
+        try:
+            ensemble._boosters = [lightgbm.Booster(model_str=text) for text in texts]
+        except lightgbm.basic.LightGBMError as error:
+            message = f"LightGBM cannot read the model in {folder} ({error}); train it again."
+            raise InputError(message) from error
+        return ensemble

@@ -1,0 +1,1 @@
+"""Supervised taggers p(1|x) of jets, one architecture per file."""

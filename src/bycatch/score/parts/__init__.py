@@ -1,0 +1,1 @@
+"""What several scores share; not methods of their own."""

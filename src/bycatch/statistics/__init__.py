@@ -1,0 +1,1 @@
+"""Backgrounds, fits, local and global significance of spectra; knows nothing of learning."""

@@ -1,0 +1,28 @@
+"""Which smooth family describes a background: plain frozen data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["BackgroundPlan"]
+
+
+@dataclass(frozen=True)
+class BackgroundPlan:
+    """Family of smooth spectra and its number of parameters.
+
+    Attributes
+    ----------
+    family : str
+        Name in `bycatch.statistics.fits.background.FAMILIES`.
+    order : int or "auto"
+        Number of parameters, or chosen by likelihood ratio with the window masked.
+    min_order : int
+        Lowest order that "auto" may choose; the search sets it to what the unselected spectrum
+        asks for (`bycatch.statistics.significance.inclusive`).
+    """
+
+    family: str = "dijet"
+    order: int | Literal["auto"] = "auto"
+    min_order: int = 0

@@ -1,0 +1,159 @@
+"""The signal that a wrong choice of the background family would fake.
+
+Definition used here: every other family that the events outside of the window do not exclude is
+fitted there and extrapolated into the window; its rates serve as Asimov data (expected counts
+without fluctuations) for the search's own fit with a free signal. What that fit returns is the
+spurious signal of the pair; its largest absolute value over the other families is the systematic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bycatch.errors import FitError
+from bycatch.statistics.fits.background import FAMILIES, SQRT_S, check_edges, get_family
+from bycatch.statistics.fits.order import choose_order
+from bycatch.statistics.fits.poisson import BatchFit, check_counts, fit_background
+from bycatch.statistics.significance.local import window_bins, window_excess
+
+__all__ = ["spurious_signal", "spurious_signals"]
+
+_EXCLUDED = 9.0  # deviance beyond the nominal one at which the sidebands exclude a family
+
+
+def spurious_signal(
+    counts: ArrayLike,
+    edges: ArrayLike,
+    family: str,
+    order: int,
+    window: tuple[float, float],
+    *,
+    how: Literal["max", "rms"] = "max",
+    alternatives: Sequence[str] | None = None,
+    integrate: bool | Literal["auto"] = False,
+    sqrt_s: float = SQRT_S,
+) -> float:
+    """Return the spurious signal of the background family, in events.
+
+    Parameters
+    ----------
+    counts : array_like of shape (n_bins,)
+        Observed spectrum; the window's own counts are not used.
+    edges : array_like of shape (n_bins + 1,)
+    family : str
+        The search's family.
+    order : int
+        Its number of parameters.
+    window : tuple of float
+        Low and high end, both bin edges.
+    how : {"max", "rms"}
+        Largest absolute value, or root mean square, over the other families.
+    alternatives : sequence of str, optional
+        Other families; all if not given.
+    integrate : bool or "auto"
+        How the search's own fit treats the bins. The alternatives are integrated where that
+        matters, so a search that should have integrated sees its mistake here.
+    sqrt_s : float
+
+    Returns
+    -------
+    float
+        Events, not negative.
+
+    Raises
+    ------
+    FitError
+        If the nominal fit fails, or no other family describes the events outside of the window.
+    """
+    found = spurious_signals(
+        counts,
+        edges,
+        family,
+        order,
+        window,
+        alternatives=alternatives,
+        integrate=integrate,
+        sqrt_s=sqrt_s,
+    )
+    sizes = np.abs(list(found.values()))
+    return float(sizes.max() if how == "max" else np.sqrt((sizes**2).mean()))
+
+
+def spurious_signals(
+    counts: ArrayLike,
+    edges: ArrayLike,
+    family: str,
+    order: int,
+    window: tuple[float, float],
+    *,
+    alternatives: Sequence[str] | None = None,
+    integrate: bool | Literal["auto"] = False,
+    sqrt_s: float = SQRT_S,
+) -> dict[str, float]:
+    """Return the spurious signal against each other family.
+
+    Parameters and errors are those of `spurious_signal`.
+
+    Returns
+    -------
+    dict
+        Family name to fitted signal events (signed); families that are excluded by more than
+        2 delta ln L = 9, have no solution or the same columns are left out.
+    """
+    bounds = check_edges(edges)
+    table = check_counts(counts, len(bounds) - 1)
+    inside = window_bins(bounds, window)
+    nominal = fit_background(table, bounds, family, order, ~inside, sqrt_s=sqrt_s).require()
+    names = [name for name in FAMILIES if name != family] if alternatives is None else alternatives
+    asimov: dict[str, NDArray[np.float64]] = {}
+    for name in names:
+        other = _alternative(table, bounds, name, family, order, inside, sqrt_s)
+        if other is not None and other.deviance[0] < nominal.deviance[0] + _EXCLUDED:
+            asimov[name] = other.rate[0]
+    if not asimov:
+        message = (
+            f"No other background family describes the events outside of the window "
+            f"[{window[0]:g}, {window[1]:g}], so the spurious signal of {family!r} is unknown; "
+            f"widen the fit range or name alternatives."
+        )
+        raise FitError(message)
+    result = window_excess(
+        np.stack(list(asimov.values())),
+        bounds,
+        window,
+        family,
+        order,
+        integrate=integrate,
+        sqrt_s=sqrt_s,
+    )
+    if result.reason:
+        message = f"The fit of the spurious signal failed: {result.reason}."
+        raise FitError(message)
+    return dict(zip(asimov, result.signal.tolist(), strict=True))
+
+
+def _alternative(
+    table: NDArray[np.float64],
+    bounds: NDArray[np.float64],
+    name: str,
+    family: str,
+    order: int,
+    inside: NDArray[np.bool_],
+    sqrt_s: float,
+) -> BatchFit | None:
+    """Fit another family outside of the window; None where it has no solution there."""
+    shape = get_family(name)
+    try:
+        chosen = int(choose_order(table, bounds, name, inside, sqrt_s=sqrt_s)[0])
+        # a shorter function than the nominal one would show its stiffness, not a bias
+        chosen = min(max(chosen, order), shape.orders[-1])
+        if set(shape.columns[:chosen]) <= set(get_family(family).columns[:order]):
+            return None
+        fit = fit_background(table, bounds, name, chosen, ~inside, sqrt_s=sqrt_s)
+    except FitError:  # masses beyond sqrt(s), or too few bins
+        return None
+    return fit if fit.converged[0] else None
