@@ -57,7 +57,7 @@ hunt: {cuts: 0.2, bins: 20, toys: 20}
 DATA_SCORES = """\
 data: {background: background.parquet, signals: {odd: odd.parquet}, mass: mass, weight: w}
 features: [a, b, c]
-methods: [{name: pca, components: 2}, {name: dirichlet_vae, steps: 40, rounds: 2}]
+methods: [{name: pca, components: 2}, mahalanobis]
 train: data
 folds: 3
 contamination: 0.05
@@ -135,6 +135,8 @@ def main() -> None:
         found |= {f"{name}/{file}": value for file, value in digests(work / output, work)}
     models = arguments.file.with_suffix(".models")
     if arguments.action == "keep":
+        if arguments.only and arguments.file.exists():
+            found = json.loads(arguments.file.read_text()) | found
         arguments.file.write_text(json.dumps(found, indent=1, sort_keys=True))
         save_models(models)
         print(f"{len(found)} digests kept in {arguments.file}")
@@ -261,8 +263,8 @@ def plain(text: str, work: Path) -> str:
 
 
 def events() -> np.ndarray:
-    """Return rows of three features for saved models."""
-    return np.random.default_rng(5).normal(size=(400, 3)).astype(np.float32)
+    """Return rows of three features for saved models; not negative, as shares have to be."""
+    return np.abs(np.random.default_rng(5).normal(size=(400, 3))).astype(np.float32)
 
 
 def save_models(folder: Path) -> None:
