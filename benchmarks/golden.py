@@ -105,7 +105,7 @@ MODELS = {
     "vae": {"n_latent": 1, "hidden": (4,)},
     "likelihood_vae": {"n_latent": 1, "hidden": (4,)},
     "swae": {"n_latent": 1, "hidden": (4,)},
-    "adversarial_autoencoder": {"n_latent": 1, "hidden": (4,)},
+    "adversarial_autoencoder": {"n_latent": 1, "hidden": (4,), "protected_column": 0},
     "dirichlet_vae": {"hidden": (4,)},
     "nae": {"n_latent": 1, "hidden": (4,)},
     "wnae": {"n_latent": 1, "hidden": (4,)},
