@@ -107,8 +107,8 @@ MODELS = {
     "swae": {"n_latent": 1, "hidden": (4,)},
     "adversarial_autoencoder": {"n_latent": 1, "hidden": (4,), "protected_column": 0},
     "dirichlet_vae": {"hidden": (4,)},
-    "nae": {"n_latent": 1, "hidden": (4,)},
-    "wnae": {"n_latent": 1, "hidden": (4,)},
+    "nae": {"n_latent": 2, "hidden": (4,)},
+    "wnae": {"n_latent": 2, "hidden": (4,)},
     "flow": {},
     "pca": {"components": 2},
     "isolation_forest": {"trees": 10},
@@ -202,7 +202,10 @@ def runs(work: Path) -> Iterator[tuple[str, list[str], str]]:
     yield "corrected", ["search", "corrected.yaml", *one_worker], "corrected"
     for name in texts:
         yield name, ["score", f"{name}.yaml", *one_worker], name
-    yield "compare", ["compare", "scores", "data_scores", "-o", "compare"], "compare"
+    (work / "compare.yaml").write_text(
+        "inputs: [{path: scores}, {path: data_scores, name: data}]\noutput: compare\n"
+    )
+    yield "compare", ["compare", "compare.yaml"], "compare"
     yield "trigger", ["trigger", "trigger.yaml"], "trigger"
     yield "hunt", ["hunt", "spectrum.csv", "--toys", "200", "-o", "hunt"], "hunt"
     column = ["--column", "mjj", "--range", "2200", "5000", "--bins", "28", "--toys", "200"]
@@ -262,9 +265,10 @@ def plain(text: str, work: Path) -> str:
     return re.sub(r"/[^\s\"']*/site-packages", "SITE", text)
 
 
-def events() -> np.ndarray:
-    """Return rows of three features for saved models; not negative, as shares have to be."""
-    return np.abs(np.random.default_rng(5).normal(size=(400, 3))).astype(np.float32)
+def events(name: str) -> np.ndarray:
+    """Return rows for a saved model: three features, or an image; not negative, as shares are."""
+    rows = np.abs(np.random.default_rng(5).normal(size=(400, 12))).astype(np.float32)
+    return rows.reshape(400, 3, 4) if name == "dirichlet_vae" else rows[:, :3]
 
 
 def save_models(folder: Path) -> None:
@@ -275,9 +279,9 @@ def save_models(folder: Path) -> None:
     for name, options in MODELS.items():
         known = score_options(name)
         short = {"steps": 20, "rounds": 2} if "steps" in known else {}
-        score = make_score(name, **options, **short).fit(events())
+        score = make_score(name, **options, **short).fit(events(name))
         score.save(folder / name)
-        np.save(folder / f"{name}.npy", score.score(events()))
+        np.save(folder / f"{name}.npy", score.score(events(name)))
 
 
 def load_models(folder: Path) -> dict[str, str]:
@@ -287,7 +291,7 @@ def load_models(folder: Path) -> dict[str, str]:
     found = {}
     for name in MODELS:
         same = np.array_equal(
-            np.load(folder / f"{name}.npy"), load_score(folder / name).score(events())
+            np.load(folder / f"{name}.npy"), load_score(folder / name).score(events(name))
         )
         found[f"models/{name}"] = "same" if same else "other scores"
     return found
