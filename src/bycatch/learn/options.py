@@ -8,7 +8,8 @@ A model states each option as a field of its class::
 
 and gets a constructor that takes it by keyword, a check of its bounds in `check_options` and its
 entry under "Parameters" of the docstring, below those of its parents. Options that only some
-children have belong into a mixin, not into a parent whose other children must hide them.
+children have belong into a mixin, not into a parent whose other children must hide them. What a
+model learns or is told later, and no constructor takes, is declared with `learned`.
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ import inspect
 import re
 import textwrap
 from collections.abc import Iterator, Sequence
-from typing import Any, dataclass_transform
+from typing import Any, Literal, dataclass_transform
 
 import numpy as np
 
 from bycatch.learn.members import check_choice, check_option
 
-__all__ = ["Options", "option", "options_of"]
+__all__ = ["Options", "learned", "option", "options_of"]
 
 _ROOM = 96
 """Columns of a docstring's text, with the indentation of a class."""
@@ -60,7 +61,15 @@ def option(
     return dataclasses.field(default=default, kw_only=kw_only, metadata=metadata)
 
 
-@dataclass_transform(field_specifiers=(option,), eq_default=False)
+def learned(*, default: Any = None, init: Literal[False] = False) -> Any:
+    """Declare an attribute that is no option: every model begins with this (immutable) value.
+
+    `init` is only there to be read by type checkers.
+    """
+    return dataclasses.field(default=default, init=init)
+
+
+@dataclass_transform(field_specifiers=(option, learned), eq_default=False)
 class Options:
     """Base of all that has options; a subclass is a dataclass without `__eq__` and `__repr__`."""
 
@@ -76,18 +85,20 @@ class Options:
             if value is dataclasses.MISSING or isinstance(value, (property, dataclasses.Field)):
                 continue
             cls.__annotations__.setdefault(name, parent.type)
-            setattr(cls, name, option(default=value, kw_only=bool(parent.kw_only)))
-            vars(cls)[name].metadata = parent.metadata
+            kept = {"init": parent.init, "kw_only": parent.kw_only, "metadata": parent.metadata}
+            setattr(cls, name, dataclasses.field(default=value, **kept))
+        # dataclass writes the signature where there is no docstring; that is none.
+        text = cls.__dict__.get("__doc__") or cls.__name__
         dataclasses.dataclass(eq=False, repr=False)(cls)
         setattr(cls, _FIELDS, dataclasses.fields(cls))  # type: ignore[arg-type]  # it is one now
-        cls.__doc__ = _documented(cls)
+        cls.__doc__ = _documented(cls, text)
 
     def check_options(self) -> None:
         """Refuse options that make no sense (ConfigError)."""
         for field in options_of(type(self)):
             value = getattr(self, field.name)
             least, most = field.metadata.get("least"), field.metadata.get("most")
-            if value is None:
+            if value is None and "None" in str(field.type):
                 continue
             if among := _words(field):
                 check_choice(field.name, value, among)
@@ -107,7 +118,8 @@ _FIELDS = "_declared_options"
 
 def options_of(model: type[Options]) -> tuple[dataclasses.Field[Any], ...]:
     """Return the fields of a class of options, its parents' first."""
-    return dataclasses.fields(model)  # type: ignore[arg-type]  # every subclass is a dataclass
+    fields = dataclasses.fields(model)  # type: ignore[arg-type]  # every subclass is a dataclass
+    return tuple(field for field in fields if field.init)
 
 
 def _words(field: dataclasses.Field[Any]) -> tuple[str, ...]:
@@ -132,10 +144,9 @@ def _entries(cls: type[Options]) -> Iterator[str]:
         yield from textwrap.wrap(says, _ROOM - 8, initial_indent="    ", subsequent_indent="    ")
 
 
-def _documented(cls: type[Options]) -> str:
+def _documented(cls: type[Options], text: str) -> str:
     """Return the docstring with a section "Parameters" made from the options."""
-    text = inspect.cleandoc(cls.__dict__.get("__doc__") or cls.__name__)
-    # dataclass writes the signature where there is no docstring; that is none.
+    text = inspect.cleandoc(text)
     section = "\n".join(["Parameters", "----------", *_entries(cls)])
     later = re.search(r"^(Attributes|Raises|Notes|References|Examples)\n-+$", text, re.MULTILINE)
     at = later.start() if later else len(text)
