@@ -107,7 +107,7 @@ def resolved(plan: SearchPlan) -> dict[str, Any]:
 
 def run(arguments: argparse.Namespace) -> None:
     from bycatch.search.validation.run import run_validation
-    from bycatch.tasks import RunFolder, fingerprint, open_progress
+    from bycatch.tasks import Run, RunFolder, fingerprint, open_progress
 
     for method, mode, name in product(arguments.methods, arguments.modes, arguments.sets):
         prefix = "" if method == "cwola" else f"{method}-"
@@ -131,9 +131,7 @@ def run(arguments: argparse.Namespace) -> None:
                 plan,
                 resolved(plan),
                 arguments.n,
-                folder,
-                arguments.workers,
-                progress,
+                Run(folder, arguments.workers, progress),
                 events=arguments.events,
             )
         print(

@@ -134,7 +134,7 @@ def search(job: Job, folder: Path) -> Row:
     """Search signal-free events with one method, and report its looks and checks."""
     from bycatch.search.closure import closure_check
     from bycatch.search.run import run_search
-    from bycatch.tasks import RunFolder, fingerprint
+    from bycatch.tasks import Run, RunFolder, fingerprint
 
     path, _, _ = FILES[job["sample"]]
     plan = SearchPlan(
@@ -150,8 +150,8 @@ def search(job: Job, folder: Path) -> Row:
     )
     start = time.process_time()
     name = "-".join(str(value) for value in job.values())
-    with RunFolder.open(folder / name, fingerprint(job), json.dumps(job)) as run:
-        result = run_search(plan, job, run)
+    with RunFolder.open(folder / name, fingerprint(job), json.dumps(job)) as opened:
+        result = run_search(plan, job, Run(opened))
     sculpting = [check for check in result.checks if check.name == "sculpting"]
     return {
         "seconds": time.process_time() - start,

@@ -20,7 +20,7 @@ from make_jets import write_features, write_jets
 from bycatch.anomaly.run import run_scores
 from bycatch.cli import main
 from bycatch.config import load_scores
-from bycatch.tasks import RunFolder, fingerprint
+from bycatch.tasks import Run
 
 FEATURES = """\
 data:
@@ -64,9 +64,8 @@ def run(*words, code=0):
 def measure(path, output=None):
     """Do all but the page, whose figures take longest, and return the result."""
     loaded = load_scores(path, output)
-    name = fingerprint(loaded.resolved, loaded.inputs)
-    with RunFolder.open(loaded.output, name, loaded.text) as folder:
-        run_scores(loaded.plan, loaded.resolved, folder)
+    with Run.open(loaded) as run:
+        run_scores(loaded.plan, loaded.resolved, run)
     return json.loads((loaded.output / "result.json").read_text())
 
 

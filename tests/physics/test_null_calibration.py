@@ -17,8 +17,8 @@ from bycatch.statistics.plan import BackgroundPlan
 from bycatch.statistics.significance.inclusive import with_least_order
 from bycatch.statistics.significance.overlaps import build_patterns
 from bycatch.statistics.significance.toys import toy_block
+from bycatch.tasks import Run, RunFolder
 from bycatch.tasks.random import stream
-from bycatch.tasks.store import RunFolder
 
 pytestmark = pytest.mark.slow
 
@@ -60,7 +60,7 @@ def plan(tmp_path_factory):
 def finished(plan, tmp_path_factory):
     path = tmp_path_factory.mktemp("run")
     with RunFolder.open(path, "x", "y") as folder:
-        result = run_validation(plan, {}, N, folder, 2, events=EVENTS)
+        result = run_validation(plan, {}, N, Run(folder, 2), events=EVENTS)
         table = folder.step("table").load_arrays()
     return result, table
 

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bycatch.anomaly.plain import plain_json
 from bycatch.anomaly.plan import CutPlan, ScorePlan
 from bycatch.anomaly.sample import Sample, stored_sample
 from bycatch.anomaly.sculpt import direct, falling_range, leveled
@@ -23,10 +22,10 @@ from bycatch.anomaly.trainings import Training, training_rows
 from bycatch.errors import BycatchError
 from bycatch.hunt.histogram import Histogram, make_histogram
 from bycatch.hunt.hunt import HuntPlan, hunt
-from bycatch.tasks.executor import run_tasks
-from bycatch.tasks.progress import Progress
 from bycatch.tasks.random import child_seed, stream
-from bycatch.tasks.store import RunFolder, Step
+from bycatch.tasks.result import plain
+from bycatch.tasks.run import Run
+from bycatch.tasks.store import Step
 
 __all__ = ["Hunted", "hunt_all"]
 
@@ -71,14 +70,7 @@ class Hunted:
     status: str = "ok"
 
 
-def hunt_all(
-    trained: Sequence[Trained],
-    sample: Sample,
-    plan: ScorePlan,
-    folder: RunFolder,
-    workers: int,
-    progress: Progress,
-) -> list[Hunted]:
+def hunt_all(trained: Sequence[Trained], sample: Sample, plan: ScorePlan, run: Run) -> list[Hunted]:
     """Hunt bumps before any cut and behind the cuts on the default score of every direct training.
 
     Parameters
@@ -86,10 +78,8 @@ def hunt_all(
     trained : sequence of Trained
     sample : Sample
     plan : ScorePlan
-    folder : RunFolder
+    run : Run
         Keeps each hunt as a step.
-    workers : int
-    progress : Progress
 
     Returns
     -------
@@ -109,15 +99,10 @@ def hunt_all(
                 if cut == 1.0 and plan.folds and training.contamination > 0.0:
                     name += f"-{training.contamination:g}"
                 arguments = {"training": training, "signal": signal, "cut": cut}
-                tasks.setdefault(name, {**arguments, "plan": plan, "folder": str(folder.path)})
-    steps = {name: folder.step(name) for name in tasks}
-    progress.stage("Hunting bumps behind cuts", len(tasks))
-    progress.advance(sum(step.done for step in steps.values()))
-    waiting = [(name, task) for name, task in tasks.items() if not steps[name].done]
-    run_tasks(
-        _hunt_task, waiting, workers, progress, lambda name, found: steps[name].save_json(found)
-    )
-    return [Hunted(**steps[name].load_json()) for name in tasks]
+                tasks.setdefault(name, {**arguments, "plan": plan, "folder": str(run.path)})
+    words = "Hunting bumps behind cuts"
+    stored = run.stage(words, _hunt_task, list(tasks.items()), Step.save_json, Step.load_json)
+    return [Hunted(**found) for found in stored]
 
 
 def _hunt_task(
@@ -159,7 +144,7 @@ def _hunt_task(
         )
     except BycatchError as error:
         return found | {"status": f"No number: {error}"}
-    return found | {"result": plain_json(result.to_json())}
+    return found | {"result": plain(result)}
 
 
 def _hunted_events(

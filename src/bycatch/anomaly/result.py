@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,9 @@ from bycatch import __version__
 from bycatch.anomaly.hunts import Hunted
 from bycatch.anomaly.judge import Measured
 from bycatch.anomaly.latent import Viewed
-from bycatch.anomaly.plain import plain_json
 from bycatch.anomaly.sample import SampleSize
 from bycatch.anomaly.sculpt import Sculpted
+from bycatch.tasks.result import Result, plain
 
 __all__ = ["Explained", "Learned", "ScoreResult"]
 
@@ -70,8 +70,8 @@ class Explained:
     n: tuple[int, ...]
 
 
-@dataclass(frozen=True)
-class ScoreResult:
+@dataclass(frozen=True, repr=False)
+class ScoreResult(Result):
     """Everything that the page tells.
 
     Attributes
@@ -122,24 +122,16 @@ class ScoreResult:
         """Return the result as JSON can hold it; what is NaN or infinite becomes None."""
         found = {
             "version": __version__,
-            "config": dict(self.config),
-            "samples": [asdict(size) for size in self.samples],
-            "representation": {"layout": self.layout, "names": list(self.names)},
-            "methods": [asdict(method) for method in self.methods],
+            "config": self.config,
+            "samples": self.samples,
+            "representation": {"layout": self.layout, "names": self.names},
+            "methods": self.methods,
             "reference": self.reference,
-            "scores": [item.to_json() for item in self.measured],
-            "sculpting": [item.to_json() for item in self.sculpted],
-            "hunts": [asdict(item) for item in self.hunted],
-            "contributions": [
-                {
-                    **vars(item),
-                    "mean": item.mean.tolist(),
-                    "error": item.error.tolist(),
-                }
-                for item in self.explained
-            ],
-            "latent": [item.to_json() for item in self.latent],
-            "citations": list(self.citations),
+            "scores": self.measured,
+            "sculpting": self.sculpted,
+            "hunts": self.hunted,
+            "contributions": self.explained,
+            "latent": self.latent,
+            "citations": self.citations,
         }
-        plain: dict[str, Any] = plain_json(found)
-        return plain
+        return {name: plain(value) for name, value in found.items()}

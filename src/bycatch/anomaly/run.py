@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,19 +21,12 @@ from bycatch.anomaly.trainings import plan_trainings
 from bycatch.evaluate.score_tables import REFERENCE
 from bycatch.score import score_class
 from bycatch.tasks.files import atomic_file
-from bycatch.tasks.progress import Progress, SilentProgress
-from bycatch.tasks.store import RunFolder
+from bycatch.tasks.run import Run
 
 __all__ = ["describe_scores", "run_scores"]
 
 
-def run_scores(
-    plan: ScorePlan,
-    resolved: Mapping[str, Any],
-    folder: RunFolder,
-    workers: int = 1,
-    progress: Progress | None = None,
-) -> ScoreResult:
+def run_scores(plan: ScorePlan, resolved: Mapping[str, Any], run: Run) -> ScoreResult:
     """Train and judge scores, or continue where that was stopped.
 
     Parameters
@@ -42,11 +34,8 @@ def run_scores(
     plan : ScorePlan
     resolved : mapping
         The resolved configuration, which the result repeats.
-    folder : RunFolder
-        Holds the steps; gets ``models/``, ``scores.parquet`` and ``result.json``.
-    workers : int
-        Processes; the result does not depend on it.
-    progress : Progress, optional
+    run : Run
+        Its folder holds the steps; it gets ``models/``, ``scores.parquet`` and ``result.json``.
 
     Returns
     -------
@@ -57,35 +46,31 @@ def run_scores(
     BycatchError
         For anything that the user can mend; the message says how.
     """
-    progress = progress or SilentProgress()
-    progress.stage("Reading and representing events", 1)
-    sample = load_sample(plan, folder)
-    folder.log(
-        "read",
-        n_events={size.name: size.n_events for size in sample.sizes},
-        dropped={size.name: size.n_dropped for size in sample.sizes},
-    )
-    progress.advance()
-    trained = train_all(plan_trainings(plan), plan, folder, workers, progress)
-    hunted = hunt_all(trained, sample, plan, folder, workers, progress)
-    progress.stage("Judging scores", 1)
-    result = ScoreResult(
-        resolved,
-        sample.sizes,
-        plan.inputs.layout,
-        sample.names,
-        tuple(_learned(plan, trained)),
-        None if plan.reference is None else plan.reference.name,
-        tuple(measure_all(trained, sample, plan)),
-        tuple(sculpt_all(trained, sample, plan)),
-        tuple(hunted),
-        tuple(_explained(plan, trained)),
-        tuple(view_all(trained, sample, plan)),
-    )
-    write_scores(folder.path / "scores.parquet", sample, trained, plan)
-    text = json.dumps(result.to_json(), indent=1, allow_nan=False) + "\n"
-    folder.write_text("result.json", text)
-    progress.advance()
+    with run.doing("Reading and representing events"):
+        sample = load_sample(plan, run.folder)
+        run.log(
+            "read",
+            n_events={size.name: size.n_events for size in sample.sizes},
+            dropped={size.name: size.n_dropped for size in sample.sizes},
+        )
+    trained = train_all(plan_trainings(plan), plan, run)
+    hunted = hunt_all(trained, sample, plan, run)
+    with run.doing("Judging scores"):
+        result = ScoreResult(
+            resolved,
+            sample.sizes,
+            plan.inputs.layout,
+            sample.names,
+            tuple(_learned(plan, trained)),
+            None if plan.reference is None else plan.reference.name,
+            tuple(measure_all(trained, sample, plan)),
+            tuple(sculpt_all(trained, sample, plan)),
+            tuple(hunted),
+            tuple(_explained(plan, trained)),
+            tuple(view_all(trained, sample, plan)),
+        )
+        write_scores(run.path / "scores.parquet", sample, trained, plan)
+        run.write_result(result)
     return result
 
 

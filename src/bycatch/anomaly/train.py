@@ -27,15 +27,16 @@ from bycatch.errors import BycatchError, DataError
 from bycatch.evaluate.score_tables import REFERENCE
 from bycatch.score import make_score
 from bycatch.score.base import Score
-from bycatch.tasks.executor import run_tasks
-from bycatch.tasks.progress import Progress
 from bycatch.tasks.random import child_seed
-from bycatch.tasks.store import RunFolder
+from bycatch.tasks.run import Run
+from bycatch.tasks.store import Step
 
 __all__ = ["Trained", "train_all"]
 
 Predict = Callable[[Mapping[str, NDArray[Any]], Sequence[int], str], NDArray[np.floating]]
 """Rows, members and the name of a score to scores of shape (n_chosen, n_rows)."""
+Stored = tuple[dict[str, NDArray[Any]], dict[str, Any]]
+"""Arrays and document of a step."""
 
 
 @dataclass(frozen=True)
@@ -82,23 +83,15 @@ class Trained:
         return np.asarray(self.scores.mean(axis=1))
 
 
-def train_all(
-    trainings: Sequence[Training],
-    plan: ScorePlan,
-    folder: RunFolder,
-    workers: int,
-    progress: Progress,
-) -> list[Trained]:
+def train_all(trainings: Sequence[Training], plan: ScorePlan, run: Run) -> list[Trained]:
     """Run every training that is not stored yet, and return all of them in order.
 
     Parameters
     ----------
     trainings : sequence of Training
     plan : ScorePlan
-    folder : RunFolder
-        Holds the sample already; gets ``models/``.
-    workers : int
-    progress : Progress
+    run : Run
+        Its folder holds the sample already; it gets ``models/``.
 
     Returns
     -------
@@ -109,38 +102,34 @@ def train_all(
     DataError, FitError
         Where rows cannot serve or a training diverges; names the method.
     """
-    steps = {training.name: folder.step(f"scores/{training.name}") for training in trainings}
-    progress.stage("Training and scoring", len(trainings))
-    progress.advance(sum(step.done for step in steps.values()))
     explained: dict[str, str] = {}
     for training in trainings:
         if training.method != REFERENCE:
             explained.setdefault(training.method, training.name)
-    waiting = [
+    common = {"plan": plan, "folder": str(run.path)}
+    tasks = [
         (
-            training.name,
-            {
-                "training": training,
-                "plan": plan,
-                "folder": str(folder.path),
-                "explained": training.name in explained.values(),
-            },
+            f"scores/{training.name}",
+            {**common, "training": training, "explained": training.name in explained.values()},
         )
         for training in trainings
-        if not steps[training.name].done
     ]
-
-    def store(name: str, found: tuple[dict[str, NDArray[Any]], dict[str, Any]]) -> None:
-        steps[name].save(*found)
-        folder.log("scored", step=name, n_scored=len(found[0]["rows"]))
-
-    run_tasks(_train_task, waiting, workers, progress, store)
-    return [_load(training, folder) for training in trainings]
+    stored = run.stage("Training and scoring", _train_task, tasks, _save, _load, event="scored")
+    return [_trained(training, *kept) for training, kept in zip(trainings, stored, strict=True)]
 
 
-def _load(training: Training, folder: RunFolder) -> Trained:
-    step = folder.step(f"scores/{training.name}")
-    arrays, document = step.load_arrays(), step.load_json()
+def _save(step: Step, found: Stored) -> dict[str, int]:
+    step.save(*found)
+    return {"n_scored": len(found[0]["rows"])}
+
+
+def _load(step: Step) -> Stored:
+    return step.load_arrays(), step.load_json()
+
+
+def _trained(
+    training: Training, arrays: Mapping[str, NDArray[Any]], document: Mapping[str, Any]
+) -> Trained:
     names = ("mean", "error", "n")
     kept: dict[str, NDArray[Any]] = {name: arrays[name] for name in names if name in arrays}
     return Trained(
@@ -157,9 +146,7 @@ def _load(training: Training, folder: RunFolder) -> Trained:
     )
 
 
-def _train_task(
-    training: Training, plan: ScorePlan, folder: str, explained: bool
-) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+def _train_task(training: Training, plan: ScorePlan, folder: str, explained: bool) -> Stored:
     """Return the arrays and the document of a training's step."""
     sample = stored_sample(Path(folder))
     models = Path(folder) / "models" / training.name
@@ -174,7 +161,7 @@ def _train_task(
 
 def _unsupervised(
     training: Training, plan: ScorePlan, sample: Sample, models: Path, *, explained: bool
-) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+) -> Stored:
     method = method_of(training, plan)
     rows = training_rows(training, sample, plan, method.members)
     score = _fitted(method, training, rows, plan, sample)
@@ -222,9 +209,7 @@ def _fitted(
     return score.fit(inputs["x"], sample.weight[rows.learn], train=rows.train, **further)
 
 
-def _supervised(
-    training: Training, plan: ScorePlan, sample: Sample, models: Path
-) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+def _supervised(training: Training, plan: ScorePlan, sample: Sample, models: Path) -> Stored:
     reference = plan.reference
     if reference is None:
         message = "A supervised training was asked for without a plan for it."

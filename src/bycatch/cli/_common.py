@@ -11,10 +11,20 @@ import click
 
 if TYPE_CHECKING:
     from bycatch.config import LoadedSearch
+    from bycatch.tasks import Run, Runnable
 
-__all__ = ["output_option", "quiet_option", "run_and_report", "workers_option"]
+__all__ = [
+    "dry_run_option",
+    "output_option",
+    "quiet_option",
+    "run_and_report",
+    "run_verb",
+    "tell_plan",
+    "workers_option",
+]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+Found = TypeVar("Found")
 
 
 def output_option(help_text: str) -> Callable[[Command], Command]:
@@ -41,9 +51,60 @@ def quiet_option(command: Command) -> Command:
     )(command)
 
 
+def dry_run_option(command: Command) -> Command:
+    """Add the option ``--dry-run``; `tell_plan` answers it."""
+    return click.option("--dry-run", is_flag=True, help="Print the resolved plan and stop.")(
+        command
+    )
+
+
+def tell_plan(loaded: Runnable, description: str = "") -> None:
+    """Print the resolved configuration, what it amounts to, and where the run would lie."""
+    told = f"# {description}\n" if description else ""
+    click.echo(f"{loaded.text}{told}# Run folder: {loaded.output}")
+
+
 def cores() -> int:
     """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def run_verb(
+    loaded: Runnable,
+    work: Callable[[Run], Found],
+    page: Callable[[Found, Path], Path],
+    words: Callable[[Found], str],
+    *,
+    workers: int | None = 1,
+    quiet: bool = False,
+    at: str = "Report: ",
+    **logged: Any,
+) -> None:
+    """Run a verb in its folder, or continue it; print its answer and where its page lies.
+
+    Parameters
+    ----------
+    loaded : Runnable
+        What was read and checked.
+    work, page : callable
+        See `bycatch.tasks.run_verb`.
+    words : callable
+        Takes the result, returns the lines to print.
+    workers : int or None
+        None: all cores.
+    quiet : bool
+        Show no progress, print the page's path alone.
+    at : str
+        What stands before the page's path.
+    **logged
+        Fields of the log's first line.
+    """
+    from bycatch import tasks  # noqa: PLC0415 - heavy rooms load late
+
+    result, path = tasks.run_verb(
+        loaded, work, page, workers=workers or cores(), quiet=quiet, **logged
+    )
+    click.echo(str(path) if quiet else f"{words(result)}\n{at}{path}")
 
 
 def run_and_report(loaded: LoadedSearch, *, workers: int | None, quiet: bool) -> None:
@@ -51,19 +112,12 @@ def run_and_report(loaded: LoadedSearch, *, workers: int | None, quiet: bool) ->
     from bycatch.report import write_report  # noqa: PLC0415 - heavy rooms load late
     from bycatch.report.words import answer  # noqa: PLC0415
     from bycatch.search.run import run_search  # noqa: PLC0415
-    from bycatch.tasks import RunFolder, fingerprint, open_progress  # noqa: PLC0415
 
-    name = fingerprint(loaded.resolved, loaded.inputs)
-    with (
-        RunFolder.open(loaded.output, name, loaded.text) as folder,
-        open_progress(quiet=quiet) as progress,
-    ):
-        folder.log("start", workers=workers or cores())
-        result = run_search(loaded.plan, loaded.resolved, folder, workers or cores(), progress)
-        progress.stage("Writing the report", 1)
-        report = write_report(result, folder.path)
-        progress.advance()
-        folder.log("end", global_p=result.global_p)
-    if not quiet:
-        click.echo(answer(result).sentence)
-    click.echo(f"Report: {report}" if not quiet else str(report))
+    run_verb(
+        loaded,
+        lambda run: run_search(loaded.plan, loaded.resolved, run),
+        write_report,
+        lambda result: answer(result).sentence,
+        workers=workers,
+        quiet=quiet,
+    )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from bycatch.cli._common import output_option, quiet_option
+from bycatch.cli._common import output_option, quiet_option, run_verb
 
 __all__ = ["compare"]
 
@@ -30,13 +30,12 @@ def compare(inputs: tuple[str, ...], output: Path | None, *, quiet: bool) -> Non
     """
     from bycatch.config.compare import load_comparison  # noqa: PLC0415 - heavy rooms load late
     from bycatch.report.score_comparison import answer, write_comparison  # noqa: PLC0415
-    from bycatch.tasks import RunFolder, fingerprint  # noqa: PLC0415
 
     loaded = load_comparison(inputs, output)
-    name = fingerprint(loaded.resolved, loaded.files)
-    with RunFolder.open(loaded.output, name, loaded.text) as folder:
-        folder.log("start")
-        result = loaded.compare()
-        report = write_comparison(result, folder.path)
-        folder.log("end")
-    click.echo(str(report) if quiet else f"{answer(result)}\nReport: {report}")
+    run_verb(
+        loaded,
+        lambda run: run.write_result(loaded.compare()),
+        write_comparison,
+        answer,
+        quiet=quiet,
+    )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
-from bycatch.cli._common import output_option, quiet_option
+from bycatch.cli._common import output_option, quiet_option, run_verb
 
 __all__ = ["hunt"]
 
@@ -67,10 +68,10 @@ def hunt(path: str, output: Path | None, *, quiet: bool, **options: Any) -> None
       Global p: 1.0e-4 (3.7 sigma; 0 of 10,000 toys, 68.3 % interval 0 to 0.00018).
       Best: 9.92-10.4: 3,376 events, 2530 +- 60 expected, local p 6.4e-24 (10.0 sigma), ...
     """
-    from bycatch.hunt.hunt import hunt as run_hunt  # noqa: PLC0415
+    from bycatch.hunt.hunt import hunt as run_hunt  # noqa: PLC0415 - heavy rooms load late
     from bycatch.hunt.task import read_options  # noqa: PLC0415
-    from bycatch.report.hunt_words import summary  # noqa: PLC0415 - heavy rooms load late
-    from bycatch.tasks import RunFolder, fingerprint, open_progress  # noqa: PLC0415
+    from bycatch.report.hunt_words import summary  # noqa: PLC0415
+    from bycatch.tasks import Job, open_progress  # noqa: PLC0415
 
     task = read_options(path, options)
     histogram = task.load()
@@ -81,11 +82,10 @@ def hunt(path: str, output: Path | None, *, quiet: bool, **options: Any) -> None
         return
     from bycatch.report.hunt import write_hunt  # noqa: PLC0415
 
-    name = fingerprint(task.settings, task.inputs)
-    with (
-        RunFolder.open(output, name, task.text) as folder,
-        open_progress(quiet=quiet) as progress,
-    ):
-        result = run_hunt(histogram, task.plan, progress)
-        report = write_hunt(result, folder.path, task.command)
-    click.echo(str(report) if quiet else f"{summary(result)}\nReport: {report}")
+    run_verb(
+        Job(task.settings, task.inputs, task.text, output),
+        lambda run: run.write_result(run_hunt(histogram, task.plan, run.progress)),
+        partial(write_hunt, command=task.command),
+        summary,
+        quiet=quiet,
+    )

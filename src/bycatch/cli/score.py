@@ -6,7 +6,14 @@ from pathlib import Path
 
 import click
 
-from bycatch.cli._common import cores, output_option, quiet_option, workers_option
+from bycatch.cli._common import (
+    dry_run_option,
+    output_option,
+    quiet_option,
+    run_verb,
+    tell_plan,
+    workers_option,
+)
 
 __all__ = ["score"]
 
@@ -22,7 +29,7 @@ __all__ = ["score"]
 @click.option("--device", help="Where networks are trained: cpu, cuda or cuda:N [as in CONFIG].")
 @workers_option
 @quiet_option
-@click.option("--dry-run", is_flag=True, help="Print the resolved plan and stop.")
+@dry_run_option
 def score(
     config: Path,
     output: Path | None,
@@ -42,29 +49,21 @@ def score(
       bycatch score score.yaml --dry-run
       bycatch score score.yaml --inverse
     """
-    from bycatch.config import load_scores  # noqa: PLC0415 - heavy rooms load late
+    from bycatch.anomaly.run import describe_scores, run_scores  # noqa: PLC0415 - loads late
+    from bycatch.config import load_scores  # noqa: PLC0415
 
     loaded = load_scores(config, output, inverse=inverse, device=device)
     if dry_run:
-        from bycatch.anomaly.run import describe_scores  # noqa: PLC0415
-
-        click.echo(loaded.text, nl=False)
-        click.echo(f"# {describe_scores(loaded.plan)}\n# Run folder: {loaded.output}")
+        tell_plan(loaded, describe_scores(loaded.plan))
         return
-    from bycatch.anomaly.run import run_scores  # noqa: PLC0415
     from bycatch.report.score import write_score_report  # noqa: PLC0415
     from bycatch.report.score_words import summary  # noqa: PLC0415
-    from bycatch.tasks import RunFolder, fingerprint, open_progress  # noqa: PLC0415
 
-    name = fingerprint(loaded.resolved, loaded.inputs)
-    with (
-        RunFolder.open(loaded.output, name, loaded.text) as folder,
-        open_progress(quiet=quiet) as progress,
-    ):
-        folder.log("start", workers=workers or cores())
-        result = run_scores(loaded.plan, loaded.resolved, folder, workers or cores(), progress)
-        progress.stage("Writing the report", 1)
-        report = write_score_report(result, folder.path)
-        progress.advance()
-        folder.log("end")
-    click.echo(str(report) if quiet else f"{summary(result)}\nReport: {report}")
+    run_verb(
+        loaded,
+        lambda run: run_scores(loaded.plan, loaded.resolved, run),
+        write_score_report,
+        summary,
+        workers=workers,
+        quiet=quiet,
+    )

@@ -6,7 +6,14 @@ from pathlib import Path
 
 import click
 
-from bycatch.cli._common import output_option, quiet_option, run_and_report, workers_option
+from bycatch.cli._common import (
+    dry_run_option,
+    output_option,
+    quiet_option,
+    run_and_report,
+    tell_plan,
+    workers_option,
+)
 
 __all__ = ["search"]
 
@@ -16,7 +23,7 @@ __all__ = ["search"]
 @output_option("Run folder instead of the one that CONFIG names.")
 @workers_option
 @quiet_option
-@click.option("--dry-run", is_flag=True, help="Print the resolved plan and stop.")
+@dry_run_option
 def search(
     config: Path, output: Path | None, workers: int | None, *, quiet: bool, dry_run: bool
 ) -> None:
@@ -35,7 +42,6 @@ def search(
     if dry_run:
         from bycatch.search.run import describe_plan  # noqa: PLC0415
 
-        click.echo(loaded.text, nl=False)
-        click.echo(f"# {describe_plan(loaded.plan)}\n# Run folder: {loaded.output}")
+        tell_plan(loaded, describe_plan(loaded.plan))
         return
     run_and_report(loaded, workers=workers, quiet=quiet)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from bycatch.cli._common import output_option, quiet_option
+from bycatch.cli._common import output_option, quiet_option, run_verb, tell_plan
 
 __all__ = ["trigger"]
 
@@ -32,22 +32,16 @@ def trigger(config: Path, output: Path | None, *, quiet: bool, dry_run: bool) ->
     from bycatch.config.trigger import load_trigger  # noqa: PLC0415 - heavy rooms load late
     from bycatch.report.trigger import write_trigger  # noqa: PLC0415
     from bycatch.report.trigger_words import summary  # noqa: PLC0415
-    from bycatch.tasks import RunFolder, fingerprint, open_progress  # noqa: PLC0415
     from bycatch.trigger.run import run_trigger  # noqa: PLC0415
 
     loaded = load_trigger(config, output)
     if dry_run:
-        click.echo(f"{loaded.text}# Run folder: {loaded.output}")
+        tell_plan(loaded)
         return
-    name = fingerprint(loaded.resolved, loaded.inputs)
-    with (
-        RunFolder.open(loaded.output, name, loaded.text) as folder,
-        open_progress(quiet=quiet) as progress,
-    ):
-        folder.log("start")
-        result = run_trigger(loaded.plan, loaded.resolved, folder, progress)
-        progress.stage("Writing the report", 1)
-        report = write_trigger(result, folder.path)
-        progress.advance()
-        folder.log("end")
-    click.echo(str(report) if quiet else f"{summary(result)}\nReport: {report}")
+    run_verb(
+        loaded,
+        lambda run: run_trigger(loaded.plan, loaded.resolved, run),
+        write_trigger,
+        summary,
+        quiet=quiet,
+    )

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from bycatch.cli._common import cores, output_option, quiet_option, workers_option
-
-if TYPE_CHECKING:
-    from bycatch.search.validation.run import ValidationResult
-    from bycatch.tasks import RunFolder
+from bycatch.cli._common import output_option, quiet_option, run_verb, workers_option
 
 __all__ = ["validate"]
 
@@ -47,35 +42,20 @@ def validate(
       bycatch validate search.yaml --pseudo-experiments 500 --workers 4
     """
     from bycatch.config import load_search  # noqa: PLC0415 - heavy rooms load late
+    from bycatch.report.validation import write_validation  # noqa: PLC0415
     from bycatch.search.validation.run import run_validation  # noqa: PLC0415
-    from bycatch.tasks import RunFolder, fingerprint, open_progress  # noqa: PLC0415
+    from bycatch.tasks import Job  # noqa: PLC0415
 
-    loaded = load_search(config)
+    n, loaded = pseudo_experiments, load_search(config)
     path = output or loaded.output.with_name(f"{loaded.output.name}-validation")
-    name = fingerprint({**loaded.resolved, "pseudo_experiments": pseudo_experiments}, loaded.inputs)
-    text = f"{loaded.text}# {pseudo_experiments} pseudo-experiments\n"
-    with RunFolder.open(path, name, text) as folder, open_progress(quiet=quiet) as progress:
-        folder.log("start", pseudo_experiments=pseudo_experiments)
-        summary = run_validation(
-            loaded.plan, loaded.resolved, pseudo_experiments, folder, workers or cores(), progress
-        )
-        _draw(folder, summary)
-        folder.log("end")
-    if not quiet:
-        click.echo(str(summary))
-    click.echo(str(path))
-
-
-def _draw(folder: RunFolder, result: ValidationResult) -> None:
-    """Write the plot of r under the null, before any correction."""
-    from bycatch.report.plots.calibration import plot_calibration  # noqa: PLC0415
-    from bycatch.report.style import figure_bytes  # noqa: PLC0415
-
-    r = folder.step("table").load_arrays()["r"]
-    z = {
-        f"{look.method}, {look.window[0]:g}-{look.window[1]:g}, {look.working_point:g}": values
-        for look, values in zip(result.looks, r.reshape(r.shape[0], -1).T, strict=True)
-    }
-    figure = plot_calibration(z)
-    folder.write_bytes("calibration.png", figure_bytes(figure, "png"))
-    folder.write_bytes("calibration.pdf", figure_bytes(figure, "pdf"))
+    text = f"{loaded.text}# {n} pseudo-experiments\n"
+    run_verb(
+        Job({**loaded.resolved, "pseudo_experiments": n}, loaded.inputs, text, path),
+        lambda run: run_validation(loaded.plan, loaded.resolved, n, run),
+        write_validation,
+        str,
+        workers=workers,
+        quiet=quiet,
+        at="",
+        pseudo_experiments=n,
+    )

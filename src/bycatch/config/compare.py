@@ -75,7 +75,7 @@ class LoadedComparison(Loaded):
     config: CompareConfig
 
     @property
-    def files(self) -> tuple[Path, ...]:
+    def inputs(self) -> tuple[Path, ...]:
         """Files that the comparison reads."""
         paths = (Path(item.path) for item in self.config.inputs)
         return tuple(path / "scores.parquet" if path.is_dir() else path for path in paths)

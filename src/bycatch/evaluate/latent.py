@@ -15,7 +15,7 @@ References
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,7 @@ from bycatch.evaluate.replicas import (
 )
 from bycatch.evaluate.sizes import kish
 from bycatch.tasks.random import stream
+from bycatch.tasks.result import plain
 
 __all__ = ["LatentView", "explained_variance", "latent_view", "reduction_ratio"]
 
@@ -78,18 +79,7 @@ class LatentView:
 
     def to_json(self) -> dict[str, Any]:
         """Return the numbers as JSON can hold them."""
-        plain: dict[str, Any] = _plain(asdict(self))
-        return plain
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if isinstance(value, float):
-        return float(value) if np.isfinite(value) else None
-    return value
+        return {name: plain(value) for name, value in vars(self).items()}
 
 
 def reduction_ratio(n_inputs: int, n_latent: int) -> float:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from bycatch.errors import DataError
 from bycatch.evaluate.improvement import Improvement
 from bycatch.tasks.random import stream
+from bycatch.tasks.result import plain
 
 __all__ = ["CITATIONS", "Comparison", "Summary", "compare_scores"]
 
@@ -133,7 +134,7 @@ class Comparison:
         """Return the numbers as JSON can hold them; NaN becomes None."""
         best = self.best_for_most
         found = {
-            "summaries": [asdict(s) for s in self.summaries],
+            "summaries": self.summaries,
             "highest_median": self.highest_median.method,
             "highest_minimum": self.highest_minimum.method,
             "best_for_most": None if best is None else best.method,
@@ -142,12 +143,11 @@ class Comparison:
             "notes": self.notes,
             "citations": list(CITATIONS),
             "supervised": {
-                "summaries": [asdict(s) for s in self.references],
+                "summaries": self.references,
                 "improvements": [_cell(cell) for cell in self.reference_improvements],
             },
         }
-        plain: dict[str, Any] = _plain(found)
-        return plain
+        return {name: plain(value) for name, value in found.items()}
 
 
 def _cell(cell: Improvement) -> dict[str, Any]:
@@ -157,16 +157,6 @@ def _cell(cell: Improvement) -> dict[str, Any]:
         "total": cell.total,
         "total_error": cell.total_error,
     }
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if isinstance(value, float):
-        return float(value) if np.isfinite(value) else None
-    return value
 
 
 def compare_scores(

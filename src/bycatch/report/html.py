@@ -11,7 +11,7 @@ import importlib.metadata
 import io
 import platform
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -26,7 +26,7 @@ from bycatch.report import numbers
 from bycatch.report.style import NARROW, WIDE, figure_bytes
 from bycatch.tasks import atomic_write
 
-__all__ = ["Embedded", "embed", "environment", "publish", "render", "versions"]
+__all__ = ["Embedded", "environment", "publish", "render", "versions"]
 
 COLOURS: Final = 128
 PACKAGES: Final = ("bycatch", "numpy", "scipy", "torch", "lightgbm", "scikit-learn", "matplotlib")
@@ -115,20 +115,6 @@ def data_uri(png: bytes) -> str:
     return f"data:image/png;base64,{base64.b64encode(compact(png)).decode('ascii')}"
 
 
-def embed(draw: Callable[[float], Figure], name: str, alt: str, caption: str = "") -> Embedded:
-    """Embed a figure without writing it anywhere else.
-
-    Parameters
-    ----------
-    draw : callable
-        Takes a width in inches and returns the figure.
-    name, alt, caption : str
-        See `Embedded`.
-    """
-    wide, narrow = (data_uri(figure_bytes(draw(width), "png")) for width in (WIDE, NARROW))
-    return Embedded(name, alt, caption, wide, narrow)
-
-
 def publish(
     draw: Callable[[float], Figure], folder: Path, name: str, alt: str, caption: str = ""
 ) -> Embedded:
@@ -159,14 +145,3 @@ def versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             found[name] = "not installed"
     return found
-
-
-def jsonable(value: Any) -> Any:
-    """Return `value` as plain JSON types: tuples become lists, NaN and infinities become null."""
-    if isinstance(value, Mapping):
-        return {str(key): jsonable(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [jsonable(item) for item in value]
-    if isinstance(value, float):
-        return value if value - value == 0.0 else None
-    return value

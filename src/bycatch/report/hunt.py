@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from bycatch.hunt.plan import HuntResult
@@ -16,7 +15,7 @@ __all__ = ["write_hunt"]
 
 
 def write_hunt(result: HuntResult, folder: Path, command: str = "bycatch hunt") -> Path:
-    """Write ``result.json``, ``report.html`` and ``figures/hunt.pdf`` and ``.png``.
+    """Write ``report.html`` and ``figures/hunt.pdf`` and ``.png``.
 
     Parameters
     ----------
@@ -35,9 +34,6 @@ def write_hunt(result: HuntResult, folder: Path, command: str = "bycatch hunt") 
     StorageError
         If a file cannot be written; what was there stays whole.
     """
-    numbers = html.jsonable(result.to_json())
-    text = json.dumps(numbers, indent=1, allow_nan=False) + "\n"
-    atomic_write(folder / "result.json", text.encode())
     what = "excess" if result.plan.mode == "excess" else "deficit"
     kind, sentence = answer(result)
     page = html.render(

@@ -17,7 +17,7 @@ from bycatch.report.plots.densities import served
 from bycatch.report.plots.features import by_chance, ranked
 from bycatch.report.truth import with_truth
 from bycatch.search.result import Check, FeatureComparison, Look, SearchResult
-from bycatch.tasks import atomic_write
+from bycatch.tasks import atomic_write, plain
 
 __all__ = ["write_report"]
 
@@ -26,11 +26,11 @@ TOP_EVENTS = 10
 
 
 def _as_json(items: Sequence[Any]) -> list[Any]:
-    return [html.jsonable(vars(item)) for item in items]
+    return [plain(vars(item)) for item in items]
 
 
 def _write_json(path: Path, value: Any) -> None:
-    text = json.dumps(html.jsonable(value), indent=1, allow_nan=False)
+    text = json.dumps(plain(value), indent=1, allow_nan=False)
     atomic_write(path, (text + "\n").encode())
 
 
@@ -71,7 +71,7 @@ def _ranking(features: Sequence[FeatureComparison], best: Look) -> dict[str, Any
 
 def _settings(config: Mapping[str, Any]) -> str:
     return yaml.safe_dump(
-        html.jsonable(config), sort_keys=False, allow_unicode=True, default_flow_style=None
+        plain(config), sort_keys=False, allow_unicode=True, default_flow_style=None
     )
 
 

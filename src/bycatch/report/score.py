@@ -24,7 +24,7 @@ from bycatch.report.plots.anomaly import (
 )
 from bycatch.report.plots.anomaly_mass import plot_contributions, plot_sculpting, plot_spectra
 from bycatch.report.plots.latent import plot_latent
-from bycatch.tasks import atomic_write
+from bycatch.tasks import atomic_write, plain
 
 __all__ = ["write_score_report"]
 
@@ -87,7 +87,7 @@ def write_score_report(
         contributions=_contributions(result, folder),
         latent=_latent(result, folder),
         settings=yaml.safe_dump(
-            html.jsonable(result.config),
+            plain(result.config),
             sort_keys=False,
             allow_unicode=True,
             default_flow_style=None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -57,7 +56,7 @@ def _at_cuts(cell: Improvement, cuts: Sequence[float]) -> list[str]:
 def write_comparison(
     result: Comparison, folder: Path, command: str = "bycatch compare config.yaml"
 ) -> Path:
-    """Write ``result.json``, ``scores.csv``, ``report.html`` and the figures.
+    """Write ``scores.csv``, ``report.html`` and the figures.
 
     Parameters
     ----------
@@ -77,8 +76,6 @@ def write_comparison(
         Where a file cannot be written.
     """
     folder = Path(folder)
-    text = json.dumps(result.to_json(), indent=1, allow_nan=False) + "\n"
-    atomic_write(folder / "result.json", text.encode())
     atomic_write(folder / "scores.csv", summary_csv(result.summaries).encode())
     figures = [
         html.publish(

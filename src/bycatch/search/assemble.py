@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -49,13 +49,12 @@ from bycatch.statistics.significance.toys import merge_blocks
 from bycatch.tasks.random import stream
 from bycatch.template import InterpolatedTemplate
 
-__all__ = ["Found", "assemble", "result_json"]
+__all__ = ["Found", "assemble"]
 
 Floats = NDArray[np.float64]
 GOODNESS_TOYS = 500
 FEWEST_WINDOWS = 3
 """Windows of one scan from which upcrossings are counted."""
-BULKY = ("spectra", "toy_maxima", "features", "curves", "densities")
 ALWAYS_CITED = ("template-bias", "asymptotics", "clopper-pearson", "look-everywhere", "bycatch")
 
 
@@ -178,15 +177,6 @@ def assemble(plan: SearchPlan, resolved: Mapping[str, Any], found: Found) -> Sea
         ),
         densities=found.densities,
     )
-
-
-def result_json(result: SearchResult) -> dict[str, Any]:
-    """Return the JSON document of a result, without the bulky parts."""
-    document = {name: value for name, value in vars(result).items() if name not in BULKY}
-    for name in ("looks", "checks", "evaluation"):
-        document[name] = [asdict(item) for item in document[name]]
-    document["best"] = asdict(result.best)
-    return document
 
 
 def _key(look: Look) -> str:

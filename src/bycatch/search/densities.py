@@ -22,10 +22,9 @@ from bycatch.search.regions import window_name
 from bycatch.search.result import DensityCurve
 from bycatch.search.sample import Sample
 from bycatch.statistics.region import Region
-from bycatch.tasks.executor import run_tasks
-from bycatch.tasks.progress import Progress
 from bycatch.tasks.random import child_seed
-from bycatch.tasks.store import RunFolder, canonical_json
+from bycatch.tasks.run import Run
+from bycatch.tasks.store import Step, canonical_json
 from bycatch.template import InterpolatedTemplate, SidebandDensity, Template, get_template
 
 __all__ = [
@@ -220,9 +219,7 @@ def train_densities(
     paths: Mapping[str, str],
     folds: FoldAssignment,
     seed: int,
-    folder: RunFolder,
-    workers: int,
-    progress: Progress,
+    run: Run,
 ) -> tuple[DensityCurve, ...]:
     """Train and keep every density that is not stored yet; return the curves of all.
 
@@ -234,10 +231,8 @@ def train_densities(
     folds : FoldAssignment
     seed : int
         Seed of the run.
-    folder : RunFolder
-        Gets the models, see `density_folder`.
-    workers : int
-    progress : Progress
+    run : Run
+        Its folder gets the models, see `density_folder`.
 
     Returns
     -------
@@ -245,36 +240,27 @@ def train_densities(
     """
     if not densities:
         return ()
-    steps = {task.name: folder.step(f"densities/{task.name}") for task in densities}
-    progress.stage("Learning background densities", len(densities))
-    progress.advance(sum(step.done for step in steps.values()))
+    common = {"paths": dict(paths), "folds": folds, "seed": seed}
     waiting = [
         (
-            task.name,
-            {
-                "paths": dict(paths),
-                "task": task,
-                "folds": folds,
-                "seed": seed,
-                "save_to": density_folder(folder, task),
-            },
+            f"densities/{task.name}",
+            {**common, "task": task, "save_to": density_folder(run, task)},
         )
         for task in densities
-        if not steps[task.name].done
     ]
 
-    def store(name: str, found: tuple[History, int]) -> None:
+    def save(step: Step, found: tuple[History, int]) -> None:
         history, n_events = found
-        steps[name].save_json({**vars(history), "n_events": n_events})
-        folder.log("density", step=name)
+        step.save_json({**vars(history), "n_events": n_events})
 
-    run_tasks(_density_task, waiting, workers, progress, store)
-    return tuple(_curve(task, steps[task.name].load_json()) for task in densities)
+    words = "Learning background densities"
+    stored = run.stage(words, _density_task, waiting, save, Step.load_json, event="density")
+    return tuple(_curve(task, found) for task, found in zip(densities, stored, strict=True))
 
 
-def density_folder(folder: RunFolder, task: DensityTask) -> Path:
+def density_folder(run: Run, task: DensityTask) -> Path:
     """Return where a density is kept."""
-    return folder.path / "models" / "densities" / task.name
+    return run.path / "models" / "densities" / task.name
 
 
 def _density_task(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
+
+from bycatch.tasks.result import Result
 
 __all__ = [
     "Check",
@@ -285,8 +287,8 @@ class DensityCurve:
     n_events: int
 
 
-@dataclass(frozen=True)
-class SearchResult:
+@dataclass(frozen=True, repr=False)
+class SearchResult(Result):
     """A finished search.
 
     `to_json` holds the fields down to `evaluation`; the rest goes into files of its own beside it.
@@ -325,6 +327,8 @@ class SearchResult:
     densities : tuple of DensityCurve
         Of the densities that several tasks share; those trained within a task are not listed.
     """
+
+    apart: ClassVar = ("spectra", "toy_maxima", "features", "curves", "densities")
 
     version: str
     config: Mapping[str, Any]

@@ -6,7 +6,6 @@ draw toys (stored blocks), check, interpret. `bycatch.search.assemble` puts the 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -15,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bycatch.errors import DataError, FitError
-from bycatch.search.assemble import Found, assemble, result_json
+from bycatch.search.assemble import Found, assemble
 from bycatch.search.closure import closure_regions
 from bycatch.search.densities import distinct, plan_densities, template_of, train_densities
 from bycatch.search.folds import assign_folds
@@ -36,9 +35,7 @@ from bycatch.statistics.region import Region
 from bycatch.statistics.significance.inclusive import with_least_order
 from bycatch.statistics.significance.overlaps import build_patterns
 from bycatch.statistics.significance.toys import block_sizes, toy_task
-from bycatch.tasks.executor import run_tasks
-from bycatch.tasks.progress import Progress, SilentProgress
-from bycatch.tasks.store import RunFolder
+from bycatch.tasks.run import Run
 from bycatch.template import get_template
 
 __all__ = ["describe_plan", "run_search"]
@@ -46,13 +43,7 @@ __all__ = ["describe_plan", "run_search"]
 Floats = NDArray[np.float64]
 
 
-def run_search(
-    plan: SearchPlan,
-    resolved: Mapping[str, Any],
-    folder: RunFolder,
-    workers: int = 1,
-    progress: Progress | None = None,
-) -> SearchResult:
+def run_search(plan: SearchPlan, resolved: Mapping[str, Any], run: Run) -> SearchResult:
     """Run a search, or continue it where it was stopped.
 
     Parameters
@@ -60,11 +51,8 @@ def run_search(
     plan : SearchPlan
     resolved : mapping
         The resolved configuration, which the result repeats.
-    folder : RunFolder
-        Holds the steps; gets `result.json`, `scores.parquet` and `selected.parquet`.
-    workers : int
-        Processes; the result does not depend on it.
-    progress : Progress, optional
+    run : Run
+        Its folder holds the steps; it gets `result.json`, `scores.parquet` and `selected.parquet`.
 
     Returns
     -------
@@ -75,40 +63,34 @@ def run_search(
     BycatchError
         For anything that the user can mend; the message says how.
     """
-    progress = progress or SilentProgress()
-    progress.stage("Reading events", 1)
-    correction = load_correction(plan, resolved)
-    sample, dropped = load_sample(plan)
-    regions = resolve_regions(plan.regions, sample.mass)
-    folder.log("read", n_events=len(sample), dropped=dropped)
-    background = with_least_order(
-        plan.background, sample.mass, sample.weight, np.asarray(regions.edges), regions.regions
-    )
-    plan = replace(plan, background=background)
-    progress.advance()
+    with run.doing("Reading events"):
+        correction = load_correction(plan, resolved)
+        sample, dropped = load_sample(plan)
+        regions = resolve_regions(plan.regions, sample.mass)
+        run.log("read", n_events=len(sample), dropped=dropped)
+        background = with_least_order(
+            plan.background, sample.mass, sample.weight, np.asarray(regions.edges), regions.regions
+        )
+        plan = replace(plan, background=background)
 
     tasks, closure_tasks = _tasks(plan, regions)
-    paths = share_sample(folder, sample)
+    paths = share_sample(run, sample)
     densities = plan_densities([*tasks, *closure_tasks])
     curves = train_densities(
         distinct(densities),
         paths,
         assign_folds(len(sample), plan.folds, plan.seed),
         plan.seed,
-        folder,
-        workers,
-        progress,
+        run,
     )
-    scored = score_all(
-        [*tasks, *closure_tasks], paths, sample.features, plan, folder, workers, progress, densities
-    )
+    scored = score_all([*tasks, *closure_tasks], paths, sample.features, plan, run, densities)
     selections = [
         select(item, sample, region, None, plan.working_points, plan.seed)
         for item, (_, region) in zip(scored, [*tasks, *closure_tasks], strict=True)
     ]
-    looks = _fit_looks(sample, regions, tasks, selections, plan, correction, progress)
+    looks = _fit_looks(sample, regions, tasks, selections, plan, correction, run)
     looks = with_templates(looks, sample, [*tasks, *closure_tasks], scored, selections)
-    toys = _toys(sample, regions, tasks, selections, looks, plan, folder, workers, progress)
+    toys = _toys(sample, regions, tasks, selections, looks, plan, run)
     found = Found(
         sample=sample,
         dropped=dropped,
@@ -122,10 +104,10 @@ def run_search(
         correction=correction,
         densities=curves,
     )
-    progress.stage("Checking and interpreting", 1)
-    result = assemble(plan, resolved, found)
-    _write(folder, found, result)
-    progress.advance()
+    with run.doing("Checking and interpreting"):
+        result = assemble(plan, resolved, found)
+        _write(run, found, result)
+    run.log("found", global_p=result.global_p)
     return result
 
 
@@ -143,10 +125,10 @@ def _fit_looks(
     selections: Sequence[Selection],
     plan: SearchPlan,
     correction: Correction | None,
-    progress: Progress,
+    run: Run,
 ) -> list[FittedLook]:
     edges = np.asarray(regions.edges)
-    progress.stage("Fitting the selected spectra", len(tasks) * len(plan.working_points))
+    run.progress.stage("Fitting the selected spectra", len(tasks) * len(plan.working_points))
     looks = []
     for (method, region), selection in zip(tasks, selections, strict=False):
         for index, working_point in enumerate(plan.working_points):
@@ -159,7 +141,7 @@ def _fit_looks(
                 selection.status[index],
             )
             looks.append(fit_look(selected, edges, plan.background, correction, plan.seed))
-            progress.advance()
+            run.progress.advance()
     if all(np.isnan(look.r) for look in looks):
         reasons = sorted({look.look.status for look in looks})
         message = f"No look could be fitted: {'; '.join(reasons)}."
@@ -174,18 +156,15 @@ def _toys(
     selections: Sequence[Selection],
     looks: Sequence[FittedLook],
     plan: SearchPlan,
-    folder: RunFolder,
-    workers: int,
-    progress: Progress,
+    run: Run,
 ) -> list[Floats]:
     """Return blocks of r of the looks that have a result, of shape (n_toys, n_usable)."""
-    sizes = block_sizes(plan.toys)
-    names = [f"toys/{index:04d}" for index in range(len(sizes))]
-    steps = {name: folder.step(name) for name in names}
-    progress.stage("Drawing toys of the whole search", len(names))
-    progress.advance(sum(step.done for step in steps.values()))
-    waiting = [index for index, name in enumerate(names) if not steps[name].done]
-    if waiting:
+    blocks = [
+        (f"toys/{index:04d}", {"block": index, "n_toys": size})
+        for index, size in enumerate(block_sizes(plan.toys))
+    ]
+
+    def common() -> dict[str, Any]:
         usable = np.array([not np.isnan(look.r) for look in looks])
         selected = np.concatenate([selection.mask for selection in selections[: len(tasks)]])
         best = max((look for look in looks if not np.isnan(look.r)), key=lambda x: x.corrected_r)
@@ -201,38 +180,39 @@ def _toys(
             weight=sample.weight,
             seed=plan.seed,
         ).to_arrays()
-        common = {
+        return {
             "patterns": patterns,
             "background": plan.background,
             "systematics": np.array([look.systematic for look in looks])[usable],
             "seed": plan.seed,
         }
-        run_tasks(
-            toy_task,
-            [(names[i], {**common, "block": i, "n_toys": sizes[i]}) for i in waiting],
-            workers,
-            progress,
-            lambda name, r: steps[name].save_arrays(r=r),
-        )
-    return [steps[name].load_arrays()["r"] for name in names]
+
+    return run.stage(
+        "Drawing toys of the whole search",
+        toy_task,
+        blocks,
+        lambda step, r: step.save_arrays(r=r),
+        lambda step: step.load_arrays()["r"],
+        common=common,
+    )
 
 
-def _write(folder: RunFolder, found: Found, result: SearchResult) -> None:
+def _write(run: Run, found: Found, result: SearchResult) -> None:
     scores = {
         (method.name, region.window): scored.score
         for (method, region), scored in zip(found.tasks, found.scored, strict=False)
     }
-    write_scores(folder.path / "scores.parquet", found.sample, scores)
+    write_scores(run.path / "scores.parquet", found.sample, scores)
     index, working_point = found.locate(result.best)
     _, region = found.tasks[index]
     kept = found.selections[index].mask[working_point] & region.in_window(found.sample.mass)
     write_selected(
-        folder.path / "selected.parquet",
+        run.path / "selected.parquet",
         found.sample,
         np.flatnonzero(kept),
         found.scored[index].score,
     )
-    folder.write_text("result.json", json.dumps(result_json(result), indent=1) + "\n")
+    run.write_result(result)
 
 
 def describe_plan(plan: SearchPlan) -> str:

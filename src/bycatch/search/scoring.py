@@ -17,9 +17,8 @@ from bycatch.search.regions import window_name
 from bycatch.search.sample import Sample
 from bycatch.search.scored import Scored, score_window
 from bycatch.statistics.region import Region
-from bycatch.tasks.executor import run_tasks
-from bycatch.tasks.progress import Progress
-from bycatch.tasks.store import RunFolder, Step
+from bycatch.tasks.run import Run
+from bycatch.tasks.store import Step
 from bycatch.template import SidebandDensity
 
 __all__ = ["ScoringTask", "score_all", "share_sample"]
@@ -37,15 +36,15 @@ _ARRAYS = (
 ScoringTask = tuple[MethodPlan, Region]
 
 
-def share_sample(folder: RunFolder, sample: Sample) -> dict[str, str]:
+def share_sample(run: Run, sample: Sample) -> dict[str, str]:
     """Write the sample where workers map it into memory; return the paths by column."""
     paths = {
-        "mass": folder.save_npy("mass", sample.mass),
-        "X": folder.save_npy("features", sample.X),
-        "weight": folder.save_npy("weight", sample.weight),
+        "mass": run.folder.save_npy("mass", sample.mass),
+        "X": run.folder.save_npy("features", sample.X),
+        "weight": run.folder.save_npy("weight", sample.weight),
     }
     if sample.label is not None:
-        paths["label"] = folder.save_npy("label", sample.label)
+        paths["label"] = run.folder.save_npy("label", sample.label)
     return {name: str(path) for name, path in paths.items()}
 
 
@@ -54,9 +53,7 @@ def score_all(
     paths: dict[str, str],
     features: tuple[str, ...],
     plan: SearchPlan,
-    folder: RunFolder,
-    workers: int,
-    progress: Progress,
+    run: Run,
     densities: Mapping[tuple[str, tuple[float, float]], DensityTask] | None = None,
 ) -> list[Scored]:
     """Run every scoring task that is not stored yet, and return all of them in order.
@@ -68,9 +65,7 @@ def score_all(
         From `share_sample`.
     features : tuple of str
     plan : SearchPlan
-    folder : RunFolder
-    workers : int
-    progress : Progress
+    run : Run
     densities : mapping, optional
         (name of the method, window) -> the density that it interpolates; trained and kept already.
 
@@ -78,35 +73,31 @@ def score_all(
     -------
     list of Scored
     """
-    names = [f"scores/{window_name(region.window)}/{method.name}" for method, region in tasks]
-    steps = {name: folder.step(name) for name in names}
-    progress.stage("Training classifiers and scoring events", len(tasks))
-    progress.advance(sum(step.done for step in steps.values()))
+    common = {
+        "paths": paths,
+        "features": features,
+        "folds": plan.folds,
+        "members": plan.members,
+        "seed": plan.seed,
+    }
+    named = [
+        (f"{window_name(region.window)}/{method.name}", method, region) for method, region in tasks
+    ]
     waiting = [
         (
-            name,
+            f"scores/{name}",
             {
-                "paths": paths,
-                "features": features,
+                **common,
                 "region": region,
                 "method": method,
-                "folds": plan.folds,
-                "members": plan.members,
-                "seed": plan.seed,
-                "models": str(folder.path / "models" / name.removeprefix("scores/")),
-                "density": _density_path(folder, densities or {}, method, region),
+                "models": str(run.path / "models" / name),
+                "density": _density_path(run, densities or {}, method, region),
             },
         )
-        for name, (method, region) in zip(names, tasks, strict=True)
-        if not steps[name].done
+        for name, method, region in named
     ]
-
-    def store(name: str, scored: Scored) -> None:
-        _save(steps[name], scored)
-        folder.log("scored", step=name)
-
-    run_tasks(_score_task, waiting, workers, progress, store)
-    return [_load(steps[name]) for name in names]
+    words = "Training classifiers and scoring events"
+    return run.stage(words, _score_task, waiting, _save, _load, event="scored")
 
 
 def _score_task(
@@ -129,13 +120,13 @@ def _score_task(
 
 
 def _density_path(
-    folder: RunFolder,
+    run: Run,
     densities: Mapping[tuple[str, tuple[float, float]], DensityTask],
     method: MethodPlan,
     region: Region,
 ) -> str | None:
     task = densities.get((method.name, region.window))
-    return None if task is None else str(density_folder(folder, task))
+    return None if task is None else str(density_folder(run, task))
 
 
 def _save(step: Step, scored: Scored) -> None:

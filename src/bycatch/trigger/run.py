@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from bycatch import __version__
-from bycatch.tasks import Progress, RunFolder, SilentProgress
+from bycatch.tasks import Result, Run, Step
 from bycatch.trigger.mixture import Mixture, Sample
-from bycatch.trigger.plan import ProcessPlan, TriggerPlan
+from bycatch.trigger.plan import TriggerPlan
 from bycatch.trigger.rates import Rate
 from bycatch.trigger.scored import score_process
 from bycatch.trigger.tables import SignalRow, signal_row
@@ -26,8 +22,8 @@ CITATIONS = ("bycatch", "vae-mining", "clopper-pearson", "pareto-tails")
 """Keys of `bycatch.report.citations`."""
 
 
-@dataclass(frozen=True, eq=False)
-class TriggerResult:
+@dataclass(frozen=True, eq=False, repr=False)
+class TriggerResult(Result):
     """Thresholds, rates and tables of a score.
 
     Attributes
@@ -95,12 +91,7 @@ class TriggerResult:
         return found
 
 
-def run_trigger(
-    plan: TriggerPlan,
-    resolved: Mapping[str, Any],
-    folder: RunFolder,
-    progress: Progress | None = None,
-) -> TriggerResult:
+def run_trigger(plan: TriggerPlan, resolved: Mapping[str, Any], run: Run) -> TriggerResult:
     """Turn a score into a trigger, or continue where that was stopped.
 
     Parameters
@@ -108,9 +99,8 @@ def run_trigger(
     plan : TriggerPlan
     resolved : mapping
         Which the result repeats.
-    folder : RunFolder
-        Holds the scores of each process; gets ``result.json``.
-    progress : Progress, optional
+    run : Run
+        Its folder holds the scores of each process; it gets ``result.json``.
 
     Returns
     -------
@@ -121,16 +111,13 @@ def run_trigger(
     BycatchError
         For anything that the user can mend; the message says how.
     """
-    progress = progress or SilentProgress()
-    progress.stage("Scoring events", len(plan.background) + len(plan.signals))
-    background = tuple(_sample(p, "background", plan, folder, progress) for p in plan.background)
-    signals = tuple(_sample(p, "signal", plan, folder, progress) for p in plan.signals)
+    background, signals = _samples(plan, run)
     mixture = Mixture(background, plan.rates, start=plan.tail_start, level=plan.level)
-    progress.stage("Setting thresholds", len(plan.budgets))
+    run.progress.stage("Setting thresholds", len(plan.budgets))
     points = []
     for budget in plan.budgets:
         points.append(working_point(mixture, budget, plan.of))
-        progress.advance()
+        run.progress.advance()
     result = TriggerResult(
         __version__,
         resolved,
@@ -143,7 +130,7 @@ def run_trigger(
         tuple(points),
         _rows(plan, signals, points),
     )
-    folder.write_text("result.json", json.dumps(result.to_json(), indent=1, allow_nan=False) + "\n")
+    run.write_result(result)
     return result
 
 
@@ -166,20 +153,25 @@ def _rows(
     )
 
 
-def _sample(
-    process: ProcessPlan, kind: str, plan: TriggerPlan, folder: RunFolder, progress: Progress
-) -> Sample:
-    """Return a process's scores, from the run folder where they are there already."""
-    step = folder.step(f"scores/{kind}-{process.name}")
-    if not step.done:
-        sample = score_process(process, plan.score, plan.menu)
-        arrays: dict[str, NDArray[Any]] = {"score": sample.score, "weight": sample.weight}
-        if sample.menu is not None:
-            arrays["menu"] = sample.menu
-        step.save(arrays)
-    found = step.load_arrays()
-    progress.advance()
-    menu = found.get("menu")
-    return Sample(
-        process.name, found["score"], found["weight"], None if menu is None else np.asarray(menu)
+def _samples(plan: TriggerPlan, run: Run) -> tuple[tuple[Sample, ...], tuple[Sample, ...]]:
+    """Return the scores of background and signals, from the run folder where they are there."""
+    processes = (*plan.background, *plan.signals)
+    kinds = ["background"] * len(plan.background) + ["signal"] * len(plan.signals)
+    tasks = [
+        (
+            f"scores/{kind}-{process.name}",
+            {"process": process, "score": plan.score, "menu": plan.menu},
+        )
+        for kind, process in zip(kinds, processes, strict=True)
+    ]
+    stored = run.stage("Scoring events", score_process, tasks, _save, Step.load_arrays)
+    samples = tuple(
+        Sample(process.name, found["score"], found["weight"], found.get("menu"))
+        for process, found in zip(processes, stored, strict=True)
     )
+    return samples[: len(plan.background)], samples[len(plan.background) :]
+
+
+def _save(step: Step, sample: Sample) -> None:
+    menu = {} if sample.menu is None else {"menu": sample.menu}
+    step.save({"score": sample.score, "weight": sample.weight, **menu})

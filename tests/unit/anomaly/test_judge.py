@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from bycatch.anomaly.judge import Spread, measure_all, supported_fpr
-from bycatch.anomaly.plain import plain_json
 from bycatch.anomaly.plan import (
     InputPlan,
     MethodPlan,
@@ -19,6 +18,7 @@ from bycatch.anomaly.plan import (
 from bycatch.anomaly.sample import Sample, StoredInputs
 from bycatch.anomaly.train import Trained
 from bycatch.anomaly.trainings import Training
+from bycatch.tasks import plain
 
 N = 400
 
@@ -90,7 +90,7 @@ def test_the_rate_that_a_sample_supports():
 def test_json_has_no_infinities():
     perfect = np.repeat([0.0, 1.0, 1.0], N)
     item = make([perfect], Training("pca"))[0]
-    found = plain_json(item.to_json())
+    found = plain(item)
     assert found["rejection"][0]["value"] is None
     assert found["rejection"][0]["interval"][0] > 100
     assert found["auc"] == 1.0

@@ -18,9 +18,9 @@ from bycatch.report.comparison import (
     difference,
     disagreements,
 )
-from bycatch.report.html import jsonable
 from bycatch.report.trials import effective_looks, overlap, paid
 from bycatch.search.result import Look, SearchResult, TemplateEstimate
+from bycatch.tasks import plain
 
 Make = Callable[..., SearchResult]
 NBSP = "\N{NO-BREAK SPACE}"
@@ -197,7 +197,7 @@ def test_few_toys_say_nothing_about_overlaps(make_result: Make) -> None:
 
 
 def test_numbers_of_every_look_are_plain(broken_result: SearchResult) -> None:
-    rows = json.loads(json.dumps(jsonable(as_json(broken_result)), allow_nan=False))
+    rows = json.loads(json.dumps(plain(as_json(broken_result)), allow_nan=False))
     assert len(rows) == len(broken_result.looks)
     for row, item in zip(rows, broken_result.looks, strict=True):
         assert row["method"] == item.method

@@ -20,7 +20,7 @@ from bycatch.search.folds import assign_folds
 from bycatch.search.plan import MethodPlan
 from bycatch.search.sample import Sample
 from bycatch.search.scored import score_window
-from bycatch.tasks import RunFolder, SilentProgress
+from bycatch.tasks import Run, RunFolder
 from bycatch.template import Region, SidebandDensity
 from bycatch.template._ratio import DensityRatio
 
@@ -158,10 +158,9 @@ def test_trained_once_and_kept(tmp_path, monkeypatch):
 
     def train(workers):
         with RunFolder.open(tmp_path, "run", "a: 1") as folder:
-            curves = train_densities(
-                tasks, write(sample, folder), folds, 5, folder, workers, SilentProgress()
-            )
-            return curves, [SidebandDensity.load(density_folder(folder, task)) for task in tasks]
+            run = Run(folder, workers)
+            curves = train_densities(tasks, write(sample, folder), folds, 5, run)
+            return curves, [SidebandDensity.load(density_folder(run, task)) for task in tasks]
 
     curves, models = train(2)
     assert [curve.name for curve in curves] == [

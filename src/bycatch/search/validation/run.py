@@ -10,7 +10,6 @@ are held against the uniform distribution (`bycatch.search.validation.verdict`).
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import replace
@@ -30,9 +29,8 @@ from bycatch.search.validation.correction import EXPECTED_FOR_SHOWN
 from bycatch.search.validation.pseudo import MassDensity, largest_mean, pseudo_task, smooth_density
 from bycatch.search.validation.validated import load_correction
 from bycatch.search.validation.verdict import ValidationResult, summarise
-from bycatch.tasks.executor import run_tasks
-from bycatch.tasks.progress import Progress, SilentProgress
-from bycatch.tasks.store import RunFolder
+from bycatch.tasks.run import Run
+from bycatch.tasks.store import Step
 
 __all__ = ["ValidationResult", "run_validation"]
 
@@ -45,9 +43,7 @@ def run_validation(
     plan: SearchPlan,
     resolved: Mapping[str, Any],
     n: int,
-    folder: RunFolder,
-    workers: int = 1,
-    progress: Progress | None = None,
+    run: Run,
     *,
     events: float | None = None,
     toys: int = GLOBAL_TOYS,
@@ -65,10 +61,8 @@ def run_validation(
         validation is compared with it.
     n : int
         Number of pseudo-experiments.
-    folder : RunFolder
-        ``result.json`` and the arrays of each block are written there.
-    workers : int
-    progress : Progress, optional
+    run : Run
+        ``result.json`` and the arrays of each block are written to its folder.
     events : float, optional
         Mean number of events per pseudo-experiment; as many as the data have by default, or as
         many as the pool can serve without copies.
@@ -92,12 +86,11 @@ def run_validation(
             f"spread, but {n} were asked for."
         )
         raise ConfigError(message)
-    progress = progress or SilentProgress()
     pool, regions, density, mean = _prepare(plan, events)
     arguments = {
         "paths": {
-            "X": str(folder.save_npy("pool-features", pool.X)),
-            "weight": str(folder.save_npy("pool-weight", pool.weight)),
+            "X": str(run.folder.save_npy("pool-features", pool.X)),
+            "weight": str(run.folder.save_npy("pool-weight", pool.weight)),
         },
         "density": density,
         "mean": mean,
@@ -107,7 +100,7 @@ def run_validation(
         "toys": toys,
         "apart": closure_regions(regions, plan.regions.sidebands),
     }
-    table = _experiments(arguments, n, folder, workers, progress)
+    table = _experiments(arguments, n, run)
     result = summarise(
         table,
         plan,
@@ -117,27 +110,20 @@ def run_validation(
         pool=len(pool),
         applied=load_correction(plan, resolved),
     )
-    folder.step("table").save(table)
+    run.folder.step("table").save(table)
     document = {"version": __version__, "config": dict(resolved), **result.to_json()}
-    folder.write_text("result.json", json.dumps(document, indent=1, sort_keys=True) + "\n")
+    run.write_result(document, sort_keys=True)
     return result
 
 
-def _experiments(
-    arguments: Mapping[str, Any], n: int, folder: RunFolder, workers: int, progress: Progress
-) -> dict[str, NDArray[Any]]:
+def _experiments(arguments: Mapping[str, Any], n: int, run: Run) -> dict[str, NDArray[Any]]:
     """Run the blocks of pseudo-experiments that are not stored yet; return all in order."""
-    names = [f"pseudo/{first:06d}" for first in range(0, n, BLOCK)]
-    steps = {name: folder.step(name) for name in names}
-    progress.stage("Repeating the search on signal-free pseudo-data", len(names))
-    progress.advance(sum(step.done for step in steps.values()))
-    waiting = [
-        (name, {**arguments, "first": first, "n": min(BLOCK, n - first)})
-        for name, first in zip(names, range(0, n, BLOCK), strict=True)
-        if not steps[name].done
+    tasks = [
+        (f"pseudo/{first:06d}", {**arguments, "first": first, "n": min(BLOCK, n - first)})
+        for first in range(0, n, BLOCK)
     ]
-    run_tasks(pseudo_task, waiting, workers, progress, lambda name, table: steps[name].save(table))
-    blocks = [steps[name].load_arrays() for name in names]
+    words = "Repeating the search on signal-free pseudo-data"
+    blocks = run.stage(words, pseudo_task, tasks, Step.save, Step.load_arrays)
     return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
 
 

@@ -14,7 +14,7 @@ from bycatch.search.plan import DataPlan, MethodPlan, RegionPlan, SearchPlan
 from bycatch.search.validation.run import run_validation
 from bycatch.search.validation.validated import load_correction
 from bycatch.statistics.plan import BackgroundPlan
-from bycatch.tasks.store import RunFolder
+from bycatch.tasks import Run, RunFolder
 
 RESOLVED = {"resonance": "m", "folds": 3}
 
@@ -50,7 +50,7 @@ def plan(tmp_path_factory):
 
 def _run(plan, path, n=22, workers=1, **options):
     with RunFolder.open(path, "x", "seed: 3") as folder:
-        return run_validation(plan, RESOLVED, n, folder, workers, events=1500.0, **options)
+        return run_validation(plan, RESOLVED, n, Run(folder, workers), events=1500.0, **options)
 
 
 @pytest.fixture(scope="module")
@@ -113,4 +113,4 @@ def test_too_many_events_are_refused(plan, tmp_path):
         RunFolder.open(tmp_path, "x", "y") as folder,
         pytest.raises(DataError, match="ask for at most"),
     ):
-        run_validation(plan, RESOLVED, 20, folder, events=1e6)
+        run_validation(plan, RESOLVED, 20, Run(folder), events=1e6)
