@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,12 +22,9 @@ from numpy.typing import NDArray
 from bycatch.errors import DataError
 from bycatch.evaluate.improvement import Improvement
 from bycatch.tasks.random import stream
-from bycatch.tasks.result import plain
+from bycatch.tasks.result import Result, plain
 
-__all__ = ["CITATIONS", "Comparison", "Summary", "compare_scores"]
-
-CITATIONS = ("bycatch", "dark-machines", "clopper-pearson")
-"""Keys of `bycatch.report.citations`."""
+__all__ = ["Comparison", "Summary", "compare_scores"]
 
 _DRAWS = 1000
 _NAN = float("nan")
@@ -68,8 +65,8 @@ class Summary:
     mean_rank: float = float("nan")
 
 
-@dataclass(frozen=True)
-class Comparison:
+@dataclass(frozen=True, repr=False)
+class Comparison(Result):
     """Scores over many signals.
 
     Attributes
@@ -86,6 +83,8 @@ class Comparison:
         comparison and no part of it.
     reference_improvements : tuple of Improvement
     """
+
+    citations: ClassVar = ("bycatch", "dark-machines", "clopper-pearson")
 
     summaries: tuple[Summary, ...]
     improvements: tuple[Improvement, ...]
@@ -141,7 +140,7 @@ class Comparison:
             "signals": self.signals,
             "improvements": [_cell(cell) for cell in self.improvements],
             "notes": self.notes,
-            "citations": list(CITATIONS),
+            "citations": self.citations,
             "supervised": {
                 "summaries": self.references,
                 "improvements": [_cell(cell) for cell in self.reference_improvements],

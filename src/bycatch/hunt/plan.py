@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from bycatch.hunt.histogram import Histogram
 from bycatch.hunt.statistic import Mode, Scan
 from bycatch.statistics.fits.background import SQRT_S
 from bycatch.statistics.significance.global_p import GlobalP
+from bycatch.tasks.result import Result
 
 __all__ = ["FoundWindow", "HuntFit", "HuntPlan", "HuntResult", "parse_widths"]
 
@@ -125,8 +126,8 @@ class HuntFit:
     status: str
 
 
-@dataclass(frozen=True, eq=False)
-class HuntResult:
+@dataclass(frozen=True, eq=False, repr=False)
+class HuntResult(Result):
     """A finished hunt.
 
     Attributes
@@ -144,6 +145,8 @@ class HuntResult:
     toys : ndarray of shape (n_toys,)
         t of each toy.
     """
+
+    citations: ClassVar = ("bycatch", "bumphunter", "asymptotics", "clopper-pearson")
 
     histogram: Histogram
     plan: HuntPlan
@@ -188,7 +191,7 @@ class HuntResult:
                 "fit": self.rate.tolist(),
                 "fit_error": self.rate_error.tolist(),
             },
-            "citations": ["bumphunter"],
+            "citations": ["bumphunter"],  # its own paper alone: a public format
         }
 
 

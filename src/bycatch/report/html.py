@@ -7,15 +7,13 @@ twice, drawn for a desktop and drawn for a phone, so that its text is readable o
 from __future__ import annotations
 
 import base64
-import importlib.metadata
 import io
-import platform
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import jinja2
 from markupsafe import Markup, escape
@@ -26,10 +24,9 @@ from bycatch.report import numbers
 from bycatch.report.style import NARROW, WIDE, figure_bytes
 from bycatch.tasks import atomic_write
 
-__all__ = ["Embedded", "environment", "publish", "render", "versions"]
+__all__ = ["Embedded", "environment", "publish"]
 
 COLOURS: Final = 128
-PACKAGES: Final = ("bycatch", "numpy", "scipy", "torch", "lightgbm", "scikit-learn", "matplotlib")
 
 
 @dataclass(frozen=True)
@@ -59,10 +56,19 @@ class Embedded:
 
 
 @cache
-def environment() -> jinja2.Environment:
-    """Return the template environment: autoescape on, an undefined name is an error."""
+def environment(templates: Path | None = None) -> jinja2.Environment:
+    """Return the template environment: autoescape on, an undefined name is an error.
+
+    Parameters
+    ----------
+    templates : Path, optional
+        Folder of another package that is looked into first.
+    """
+    own = jinja2.PackageLoader("bycatch.report", "templates")
     env = jinja2.Environment(
-        loader=jinja2.PackageLoader("bycatch.report", "templates"),
+        loader=own
+        if templates is None
+        else jinja2.ChoiceLoader([jinja2.FileSystemLoader(templates), own]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -90,11 +96,6 @@ def _unbroken(text: str) -> Markup:
     pieces = re.split(r"(\d(?:\.\d+)?e-\d+)", text)
     span = Markup('<span class="n">{}</span>')
     return Markup("").join(span.format(x) if i % 2 else escape(x) for i, x in enumerate(pieces))
-
-
-def render(template: str, **context: Any) -> str:
-    """Return the page that `template` (a file in ``report/templates``) makes of `context`."""
-    return environment().get_template(template).render(**context)
 
 
 def compact(png: bytes) -> bytes:
@@ -134,14 +135,3 @@ def publish(
         files.append(path.as_posix())
     narrow = data_uri(figure_bytes(draw(NARROW), "png"))
     return Embedded(name, alt, caption, data_uri(contents["png"]), narrow, tuple(files))
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages that a number can depend on."""
-    found = {"python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            found[name] = "not installed"
-    return found

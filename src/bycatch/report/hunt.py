@@ -6,10 +6,9 @@ from pathlib import Path
 
 from bycatch.hunt.plan import HuntResult
 from bycatch.report import html
-from bycatch.report.citations import bibtex
 from bycatch.report.hunt_words import answer, fit_sentence, warnings_of
 from bycatch.report.plots.hunt import plot_hunt, plot_hunt_toys
-from bycatch.tasks import atomic_write
+from bycatch.report.write import write_page
 
 __all__ = ["write_hunt"]
 
@@ -36,9 +35,11 @@ def write_hunt(result: HuntResult, folder: Path, command: str = "bycatch hunt") 
     """
     what = "excess" if result.plan.mode == "excess" else "deficit"
     kind, sentence = answer(result)
-    page = html.render(
+    return write_page(
         "hunt.html.j2",
-        result=result,
+        result,
+        folder,
+        command,
         best=result.best,
         what=what,
         kind=kind,
@@ -65,10 +66,4 @@ def write_hunt(result: HuntResult, folder: Path, command: str = "bycatch hunt") 
             " background refitted, order chosen again, found windows masked (the gap in the middle"
             " lies where masking sets in). Global p is the fraction of toys at or beyond the data.",
         ),
-        command=command,
-        versions=html.versions(),
-        bibtex=bibtex(["bycatch", "bumphunter", "asymptotics", "clopper-pearson"]),
     )
-    path = folder / "report.html"
-    atomic_write(path, page.encode())
-    return path

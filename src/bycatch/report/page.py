@@ -8,14 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from bycatch.report import bias, comparison, design, html, trials, words
-from bycatch.report.citations import CITATIONS, bibtex
+from bycatch.report import bias, comparison, design, trials, words
 from bycatch.report.figures import Figures
 from bycatch.report.plots.densities import served
 from bycatch.report.plots.features import by_chance, ranked
 from bycatch.report.truth import with_truth
+from bycatch.report.write import write_page
 from bycatch.search.result import Check, FeatureComparison, Look, SearchResult
 from bycatch.tasks import atomic_write, plain
 
@@ -69,12 +67,6 @@ def _ranking(features: Sequence[FeatureComparison], best: Look) -> dict[str, Any
     return {"methods": methods, "rows": rows}
 
 
-def _settings(config: Mapping[str, Any]) -> str:
-    return yaml.safe_dump(
-        plain(config), sort_keys=False, allow_unicode=True, default_flow_style=None
-    )
-
-
 @dataclass(frozen=True)
 class Beyond:
     """A global p-value that is extrapolated."""
@@ -125,14 +117,11 @@ def _top_events(folder: Path) -> tuple[list[dict[str, Any]], int | None]:
     return rows, table.num_rows
 
 
-def _citations(result: SearchResult) -> list[str]:
+def _cited(result: SearchResult) -> list[str]:
     keys = list(result.citations)
     if any(x.template is not None and x.template.delta_sys is not None for x in result.looks):
         keys.append("template-bias")
-    return [
-        bibtex([key]) if key in CITATIONS else f"% {key}: bycatch holds no entry for this key"
-        for key in dict.fromkeys(keys)
-    ]
+    return keys
 
 
 def _checks(result: SearchResult) -> list[Check]:
@@ -151,7 +140,6 @@ def _told(result: SearchResult) -> dict[str, Any]:
     best = result.best
     biases = bias.bias_rows(result)
     return {
-        "result": result,
         "methods": comparison.compare(result),
         "agreement": comparison.agreement(result),
         "paid": trials.paid(result),
@@ -175,8 +163,6 @@ def _told(result: SearchResult) -> dict[str, Any]:
         "beyond": _beyond(result),
         "others": [look for look in result.looks if look.window != best.window],
         "long_table": len(result.looks) > LONG_TABLE,
-        "settings": _settings(result.config),
-        "citations": _citations(result),
     }
 
 
@@ -218,16 +204,16 @@ def write_report(
     folder = Path(folder)
     _write_numbers(result, folder)
     listed, n_listed = _top_events(folder) if top_events is None else (list(top_events), None)
-    page = html.render(
+    return write_page(
         "search.html.j2",
-        **_told(result),
+        result,
+        folder,
+        command,
+        cited=_cited(result),
+        printed_versions=versions,
         figures=Figures(result, folder),
         lists=[(name, text) for name, text in _LISTS.items() if (folder / name).exists()],
         top_events=listed,
         n_listed=n_listed,
-        versions=dict(versions) if versions is not None else html.versions(),
-        command=command,
+        **_told(result),
     )
-    path = folder / "report.html"
-    atomic_write(path, page.encode())
-    return path

@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import yaml
 from matplotlib.figure import Figure
 
 from bycatch.anomaly.judge import Measured
 from bycatch.anomaly.latent import Viewed
 from bycatch.anomaly.result import Explained, ScoreResult
 from bycatch.report import html, score_words
-from bycatch.report.citations import CITATIONS, bibtex
 from bycatch.report.html import Embedded
 from bycatch.report.plots.anomaly import (
     plot_contamination,
@@ -24,7 +22,7 @@ from bycatch.report.plots.anomaly import (
 )
 from bycatch.report.plots.anomaly_mass import plot_contributions, plot_sculpting, plot_spectra
 from bycatch.report.plots.latent import plot_latent
-from bycatch.tasks import atomic_write, plain
+from bycatch.report.write import write_page
 
 __all__ = ["write_score_report"]
 
@@ -71,9 +69,12 @@ def write_score_report(
     """
     folder = Path(folder)
     both = score_words.pairs(result)
-    page = html.render(
+    return write_page(
         "score.html.j2",
-        result=result,
+        result,
+        folder,
+        command,
+        printed_versions=versions,
         words=score_words,
         answer=score_words.answer(result),
         warnings=score_words.warnings_of(result),
@@ -86,19 +87,7 @@ def write_score_report(
         spectra=_spectra(result, folder),
         contributions=_contributions(result, folder),
         latent=_latent(result, folder),
-        settings=yaml.safe_dump(
-            plain(result.config),
-            sort_keys=False,
-            allow_unicode=True,
-            default_flow_style=None,
-        ),
-        citations=_citations(result),
-        versions=dict(versions) if versions is not None else html.versions(),
-        command=command,
     )
-    path = folder / "report.html"
-    atomic_write(path, page.encode())
-    return path
 
 
 def _tables(result: ScoreResult, folder: Path) -> list[Table]:
@@ -267,10 +256,3 @@ def _latent_figure(item: Viewed, folder: Path) -> Embedded | None:
         "Events of the first repetition along the two leading principal components, with the "
         "68 % ellipses of a Gaussian mixture; the spectrum; and the BIC of mixtures.",
     )
-
-
-def _citations(result: ScoreResult) -> list[str]:
-    return [
-        bibtex([key]) if key in CITATIONS else f"% {key}: bycatch holds no entry for this key"
-        for key in result.citations
-    ]

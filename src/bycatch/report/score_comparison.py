@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bycatch.evaluate.improvement import Improvement
-from bycatch.evaluate.score_comparison import CITATIONS, Comparison, Summary
+from bycatch.evaluate.score_comparison import Comparison, Summary
 from bycatch.evaluate.score_tables import summary_csv
 from bycatch.report import html
-from bycatch.report.citations import bibtex
 from bycatch.report.numbers import with_error
 from bycatch.report.plots.score_comparison import MOST, plot_score_boxes, plot_score_map
+from bycatch.report.write import write_page
 from bycatch.tasks import atomic_write
 
 __all__ = ["answer", "write_comparison"]
@@ -102,19 +102,15 @@ def write_comparison(
         )
     shown = [*result.improvements, *result.reference_improvements]
     cuts = sorted({b for cell in shown for b in cell.eps_b}, reverse=True)
-    page = html.render(
+    return write_page(
         "compare.html.j2",
-        result=result,
+        result,
+        folder,
+        command,
         answer=answer(result),
         figures=figures,
         cells=[(cell, _at_cuts(cell, cuts)) for cell in shown],
         labelled={cell.method for cell in result.reference_improvements},
         cuts=cuts,
         known=any(s.n_signals for s in result.summaries),
-        command=command,
-        versions=html.versions(),
-        bibtex=bibtex(CITATIONS),
     )
-    path = folder / "report.html"
-    atomic_write(path, page.encode())
-    return path

@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from bycatch.report import html, trigger_words
-from bycatch.report.citations import bibtex
 from bycatch.report.plots.trigger import plot_rates, plot_tail
-from bycatch.tasks import atomic_write
-from bycatch.trigger.run import CITATIONS, TriggerResult
+from bycatch.report.write import write_page
+from bycatch.trigger.run import TriggerResult
 
 __all__ = ["write_trigger"]
 
@@ -36,9 +35,11 @@ def write_trigger(
         If a file cannot be written; what was there stays whole.
     """
     level = f"{100 * result.plan.level:.3g} %"
-    page = html.render(
+    return write_page(
         "trigger.html.j2",
-        result=result,
+        result,
+        folder,
+        command,
         words=trigger_words,
         answer=trigger_words.answer(result),
         warnings=trigger_words.warnings_of(result),
@@ -46,13 +47,7 @@ def write_trigger(
         rates=_rates(result, folder),
         level=level,
         total=result.mixture.total("rate"),
-        command=command,
-        versions=html.versions(),
-        bibtex=bibtex(CITATIONS),
     )
-    path = folder / "report.html"
-    atomic_write(path, page.encode())
-    return path
 
 
 def _tail(result: TriggerResult, folder: Path, level: str) -> html.Embedded:

@@ -36,7 +36,8 @@ class Result:
     """What a verb found: the base of frozen dataclasses.
 
     ``result.json`` holds the fields in their order, but for those that `apart` names. A verb whose
-    public format has other names than its fields writes a `to_json` of its own.
+    public format has other names than its fields writes a `to_json` of its own. Its page asks it
+    for `citations`: a field, a property or a constant of the class.
     """
 
     apart: ClassVar[tuple[str, ...]] = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from bycatch import __version__
 from bycatch.tasks import Result, Run, Step
@@ -16,10 +16,7 @@ from bycatch.trigger.tables import SignalRow, signal_row
 from bycatch.trigger.tail import ScoreTail
 from bycatch.trigger.working_point import WorkingPoint, working_point
 
-__all__ = ["CITATIONS", "TriggerResult", "run_trigger"]
-
-CITATIONS = ("bycatch", "vae-mining", "clopper-pearson", "pareto-tails")
-"""Keys of `bycatch.report.citations`."""
+__all__ = ["TriggerResult", "run_trigger"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -43,6 +40,8 @@ class TriggerResult(Result):
     rows : tuple of SignalRow
         One per budget and signal.
     """
+
+    citations: ClassVar = ("bycatch", "vae-mining", "clopper-pearson", "pareto-tails")
 
     version: str
     config: Mapping[str, Any]
@@ -70,7 +69,7 @@ class TriggerResult(Result):
             "tail": self.tail.to_json(),
             "working_points": [point.to_json() for point in self.points],
             "tables": [row.to_json() for row in self.rows],
-            "citations": list(CITATIONS),
+            "citations": self.citations,
         }
 
     def _process(self, sample: Sample) -> dict[str, Any]:
