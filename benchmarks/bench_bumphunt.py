@@ -33,6 +33,7 @@ from bycatch.hunt.histogram import make_histogram
 from bycatch.hunt.hunt import HuntPlan, analyse, hunt
 from bycatch.hunt.smooth import Smooth
 from bycatch.hunt.statistic import make_windows, scan, toy_statistics
+from bycatch.statistics.background import Background
 from bycatch.statistics.significance.global_p import GlobalP, global_p
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
@@ -49,7 +50,7 @@ def spectrum() -> tuple[np.ndarray, np.ndarray]:
     rate *= 1e5 / rate.sum()
     data = np.random.default_rng(SEED).poisson(rate)
     data[24:27] += np.rint(3.4 * np.sqrt(rate[24:27])).astype(int)
-    smooth = Smooth.of(EDGES, "dijet", 4)
+    smooth = Smooth.of(Background("dijet", EDGES, order=4))
     fit = smooth.fit(data[None].astype(float), np.ones((1, 60), dtype=bool))
     return data, fit.rate[0]
 
@@ -83,7 +84,7 @@ def refitted(data: np.ndarray, background: np.ndarray, toys: int, seed: int) -> 
     """Fit a dijet function of four parameters to every toy; no masking."""
     windows, used = make_windows(60, WIDTHS), np.ones(60, dtype=bool)
     plan = HuntPlan(mask_level=0.0)
-    smooth = Smooth.of(EDGES, "dijet", 4)
+    smooth = Smooth.of(Background("dijet", EDGES, order=4))
     observed = scan(data, background, windows).t
     draws = np.random.default_rng(seed).poisson(background, size=(toys, 60)).astype(float)
     parts = [

@@ -10,8 +10,8 @@ import time
 import numpy as np
 from scipy.special import ndtr
 
+from bycatch.statistics.background import Background
 from bycatch.statistics.fits.order import choose_order
-from bycatch.statistics.fits.poisson import fit_background
 from bycatch.statistics.significance.gaussian import gaussian_excess
 from bycatch.statistics.significance.local import window_excess
 
@@ -38,34 +38,20 @@ def timed(label: str, function, *arguments, **options) -> object:
 def main() -> None:
     """Print the tables."""
     toys = np.random.default_rng(1).poisson(rates(2400.0), size=(60_000, 40)).astype(float)
+    points = Background("dijet", EDGES, integrate=False)
     for order in (3, 4, 5):
-        timed(
-            f"60,000 fits, 40 bins, {order} parameters",
-            fit_background,
-            toys,
-            EDGES,
-            "dijet",
-            order,
-            integrate=False,
-        )
-    timed(
-        "10,000 integrated fits, 4 parameters",
-        fit_background,
-        toys[:10_000],
-        EDGES,
-        "dijet",
-        4,
-        integrate=True,
-    )
-    timed("order of 60,000 spectra", choose_order, toys, EDGES, "dijet", INSIDE, integrate=False)
-    timed("60,000 window excesses", window_excess, toys, EDGES, WINDOW, "dijet", 3)
-    timed("60,000 with a systematic", window_excess, toys, EDGES, WINDOW, "dijet", 3, 50.0)
-    timed("10,000 peaks", gaussian_excess, toys[:10_000], EDGES, 3500.0, 100.0, "dijet", 3)
+        timed(f"60,000 fits, 40 bins, {order} parameters", points.fit, toys, order)
+    bins = Background("dijet", EDGES, integrate=True)
+    timed("10,000 integrated fits, 4 parameters", bins.fit, toys[:10_000], 4)
+    timed("order of 60,000 spectra", choose_order, toys, points, INSIDE)
+    timed("60,000 window excesses", window_excess, toys, points, WINDOW, 3)
+    timed("60,000 with a systematic", window_excess, toys, points, WINDOW, 3, 50.0)
+    timed("10,000 peaks", gaussian_excess, toys[:10_000], points, 3500.0, 100.0, 3)
     print("\nfractions below p under the null, 200,000 toys each: 1 - Phi(r), then 1 - Phi(r*)")
     print("  expected      0.05            0.01            0.001           0.0001")
     for expected in (2.0, 5.0, 10.0, 20.0, 100.0, 1000.0):
         toys = np.random.default_rng(2).poisson(rates(expected), size=(200_000, 40))
-        found = window_excess(toys, EDGES, WINDOW, "dijet", 3)
+        found = window_excess(toys, Background("dijet", EDGES, integrate=False), WINDOW, 3)
         good = found.converged
         row = [
             f"{(ndtr(-found.r[good]) < p).mean():.5f} {(found.p_star[good] < p).mean():.5f}"

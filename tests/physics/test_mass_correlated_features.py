@@ -62,7 +62,7 @@ def checks(sample):
     ]
     key = LookKey(METHOD.name, TESTED.window, 0.1)
     spectrum = spectrum_of(sample, found[0].mask[0], EDGES, key, (0.1, 0.001))
-    fitted = fit_look(spectrum, EDGES, BackgroundPlan(), None, 1)
+    fitted = fit_look(spectrum, BackgroundPlan().on(EDGES), None, 1)
     tasks = [(METHOD, TESTED), (METHOD, APART)]
     (fitted,) = with_templates([fitted], sample, tasks, scored, found)
     sculpting = sculpting_check(spectrum, whole.astype(float), inside, 1)

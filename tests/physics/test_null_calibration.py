@@ -13,6 +13,7 @@ from bycatch.search.scored import score_window
 from bycatch.search.selection import select
 from bycatch.search.validation.pseudo import draw_sample, pseudo_task
 from bycatch.search.validation.run import _prepare, run_validation
+from bycatch.statistics.background import Background
 from bycatch.statistics.plan import BackgroundPlan
 from bycatch.statistics.significance.inclusive import with_least_order
 from bycatch.statistics.significance.overlaps import build_patterns
@@ -111,10 +112,8 @@ def test_correlations_of_looks_in_toys_agree_with_retrained_data(finished, plan)
         patterns = build_patterns(
             np.array(masks),
             sample.mass,
-            edges,
+            Background("dijet", edges, integrate=False, min_order=background.min_order),
             looks,
-            "dijet",
-            min_order=background.min_order,
         )
         rng = stream(2, "correlation", index)
         toys.append(toy_block(patterns, background, np.zeros(len(looks)), rng, 200).r)

@@ -10,12 +10,14 @@ from iminuit import Minuit
 from scipy import integrate as quadrature
 from scipy import optimize
 
+from bycatch.statistics.background import Background
 from bycatch.statistics.fits.background import FAMILIES
-from bycatch.statistics.fits.poisson import Prior, fit_background, fit_poisson
+from bycatch.statistics.fits.poisson import Prior, fit_poisson
 from bycatch.statistics.significance.gaussian import gaussian_excess, gaussian_shape
 from bycatch.statistics.significance.local import window_excess
 
 EDGES = np.linspace(2700.0, 6700.0, 41)
+DIJET = Background("dijet", EDGES, integrate=False)
 WINDOW = (3300.0, 3700.0)
 INSIDE = (np.arange(40) >= 6) & (np.arange(40) < 10)
 
@@ -61,7 +63,7 @@ def test_fits_equal_scipys(name: str, total: float) -> None:
     counts = np.random.default_rng(61).poisson(rates(total), size=(3, 40)).astype(float)
     for order in FAMILIES[name].orders:
         design = FAMILIES[name].design(EDGES, order)
-        fit = fit_background(counts, EDGES, name, order, integrate=False).require()
+        fit = Background(name, EDGES, integrate=False).fit(counts, order).require()
         for toy in range(3):
             _, rate, value = scipy_fit(counts[toy], design, np.zeros(40), np.zeros(order))
             np.testing.assert_allclose(fit.rate[toy], rate, rtol=1e-6, atol=1e-6)
@@ -89,7 +91,7 @@ def test_window_roots_equal_scipys() -> None:
     design = FAMILIES["dijet"].design(EDGES, 3)
     wide = np.column_stack([INSIDE, design])
     for events in (0.0, 40.0):
-        found = window_excess(counts, EDGES, WINDOW, "dijet", 3, events)
+        found = window_excess(counts, DIJET, WINDOW, 3, events)
         for toy in range(4):
             none = np.zeros(40)
             _, _, free = scipy_fit(counts[toy], wide, none, np.zeros(4))
@@ -135,8 +137,8 @@ def test_wide_bins_equal_minuits_best_start() -> None:
     density = rates(3000.0, fine)
     expected = np.histogram(0.5 * (fine[1:] + fine[:-1]), WIDE, weights=density)[0]
     counts = np.random.default_rng(64).poisson(expected).astype(float)
-    fit = fit_background(counts, WIDE, "dijet", 3, integrate=True).require()
-    auto = fit_background(counts, WIDE, "dijet", 3)
+    fit = Background("dijet", WIDE, integrate=True).fit(counts, 3).require()
+    auto = Background("dijet", WIDE).fit(counts, 3)
     np.testing.assert_allclose(auto.rate, fit.rate, rtol=1e-12)
     cost = integrated_cost(counts, fit.basis)
     best = np.inf
@@ -151,7 +153,7 @@ def test_wide_bins_equal_minuits_best_start() -> None:
         minuit.migrad(ncall=4000)
         best = min(best, float(minuit.fval))
     np.testing.assert_allclose(fit.deviance[0], best, atol=1e-6)
-    pointwise = fit_background(counts, WIDE, "dijet", 3, integrate=False)
+    pointwise = Background("dijet", WIDE, integrate=False).fit(counts, 3)
     assert np.abs(pointwise.rate - fit.rate).max() > 0.01 * np.sqrt(counts.max())
 
 
@@ -175,8 +177,8 @@ def test_gaussian_roots_equal_minuits(in_core: float) -> None:
     counts[2] += np.round(0.5 * in_core * gaussian_shape(EDGES, 3500.0, 100.0))
     counts[3, INSIDE] = np.round(0.4 * counts[3, INSIDE])
     shape = gaussian_shape(EDGES, 3500.0, 100.0)
-    found = gaussian_excess(counts, EDGES, 3500.0, 100.0, "dijet", 3)
-    null = fit_background(counts, EDGES, "dijet", 3, integrate=False)
+    found = gaussian_excess(counts, DIJET, 3500.0, 100.0, 3)
+    null = DIJET.fit(counts, 3)
     design = FAMILIES["dijet"].design(EDGES, 3) @ null.basis
     for toy in range(4):
         cost = peak_cost(counts[toy], design, shape)

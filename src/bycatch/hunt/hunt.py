@@ -30,6 +30,7 @@ from bycatch.hunt.plan import HuntFit, HuntPlan, HuntResult
 from bycatch.hunt.smooth import Smooth, choose_family
 from bycatch.hunt.statistic import Windows, make_windows, scan, toy_statistics
 from bycatch.hunt.windows import found_windows, rounded
+from bycatch.statistics.background import Background
 from bycatch.statistics.significance.global_p import global_p
 from bycatch.tasks import Progress, SilentProgress
 from bycatch.tasks.random import stream
@@ -168,7 +169,7 @@ def hunt(
     family = plan.family
     if family == "auto":
         family = choose_family(histogram.edges, histogram.counts, plan.sqrt_s)
-    smooth = Smooth.of(histogram.edges, family, plan.order, plan.sqrt_s)
+    smooth = Smooth.of(Background(family, histogram.edges, plan.sqrt_s, order=plan.order))
     data, smooth = _analyse_data(histogram, smooth, windows, used, plan)
     order = int(data.order[0])
     found = scan(

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from scipy.special import chdtrc
 
 from bycatch.errors import ConfigError, FitError
+from bycatch.statistics.background import Background
 from bycatch.statistics.fits.background import SQRT_S, bin_offset, get_family
-from bycatch.statistics.fits.poisson import BatchFit, background_model, fit_model
+from bycatch.statistics.fits.poisson import BatchFit, fit_model
 from bycatch.statistics.fits.rates import LogLinear
 
 __all__ = ["Smooth", "SmoothFit", "choose_family"]
@@ -56,35 +57,31 @@ class Smooth:
 
     Attributes
     ----------
-    edges : ndarray of shape (n_bins + 1,)
-    family : str
+    background : Background
     orders : tuple of int
         Numbers of parameters to choose from, rising.
-    sqrt_s : float
-        Collision energy in the unit of the edges.
     shape : ndarray of shape (n_bins,)
         log(integral over the bin / density at the centre x width).
     """
 
-    edges: Array
-    family: str
+    background: Background
     orders: tuple[int, ...]
-    sqrt_s: float
     shape: Array
 
     @classmethod
-    def of(cls, edges: Array, family: str, order: int | str, sqrt_s: float = SQRT_S) -> Smooth:
-        """Build the procedure of a family and an order (``"auto"``: all on offer).
+    def of(cls, background: Background) -> Smooth:
+        """Build the procedure of a background's family and order (``"auto"``: all on offer).
 
         Raises
         ------
         ConfigError
             If the family or the order does not exist.
         """
+        family, order = background.family, background.order
         offered = get_family(family).orders
         if order == "auto":
             orders = offered
-        elif isinstance(order, int) and order in offered:
+        elif order in offered:
             orders = (order,)
         else:
             message = (
@@ -92,13 +89,13 @@ class Smooth:
                 f" so order {order!r} does not exist; choose one of these or 'auto'."
             )
             raise ConfigError(message)
-        return cls(edges, family, orders, sqrt_s, np.zeros(len(edges) - 1))
+        return cls(background, orders, np.zeros(background.n_bins))
 
     def model(self, order: int) -> LogLinear:
         """Return the rate model of an order."""
-        model = background_model(self.edges, self.family, order, sqrt_s=self.sqrt_s)
+        model = replace(self.background, integrate=False).model(order)
         assert isinstance(model, LogLinear)  # noqa: S101
-        return replace(model, offset=bin_offset(self.edges) + self.shape)
+        return replace(model, offset=bin_offset(self.background.edges) + self.shape)
 
     def single(self, counts: Array, used: NDArray[np.bool_], order: int) -> BatchFit:
         """Fit one order to one spectrum.
@@ -124,7 +121,7 @@ class Smooth:
         Smooth
             With `shape` from the fit itself, after four rounds.
         """
-        full = background_model(self.edges, self.family, order, integrate=True, sqrt_s=self.sqrt_s)
+        full = replace(self.background, integrate=True).model(order)
         flat = replace(self, shape=np.zeros_like(self.shape))
         now = self
         for _ in range(_SHAPE_ITERATIONS):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -37,7 +37,6 @@ from bycatch.search.spectra import LookKey, shown_spectrum, spectrum_of, without
 from bycatch.search.validation.correction import Correction
 from bycatch.statistics.fits.goodness import goodness_of_fit, suggest_fit_range
 from bycatch.statistics.fits.order import planned_orders
-from bycatch.statistics.fits.poisson import fit_background
 from bycatch.statistics.significance.global_p import (
     bonferroni,
     global_p,
@@ -218,15 +217,14 @@ def _one_scan(best: FittedLook, usable: Sequence[FittedLook], r: Floats) -> dict
 
 def _inclusive(plan: SearchPlan, found: Found, best: Look) -> tuple[Spectrum, Check]:
     """Fit the spectrum before any selection, outside of the best look's window."""
-    background = plan.background
     every = np.ones(len(found.sample), dtype=bool)
     common = np.asarray(found.regions.edges)
     key = LookKey("inclusive", best.window, 1.0)
     selected, edges = without_negative_bins(spectrum_of(found.sample, every, common, key), common)
     masked = window_bins(edges, best.window)
     counts = selected.counts * selected.scale
-    order = int(planned_orders(counts, edges, background, masked)[0])
-    fit = fit_background(counts, edges, background.family, order, mask=~masked, integrate=False)
+    background = plan.background.on(edges)
+    fit = background.fit(counts, int(planned_orders(counts, background, masked)[0]), ~masked)
     converged = bool(fit.converged[0])
     p = 0.0
     spectrum = shown_spectrum(selected, edges, fit if converged else None, inclusive=True)
@@ -238,7 +236,7 @@ def _inclusive(plan: SearchPlan, found: Found, best: Look) -> tuple[Spectrum, Ch
             return spectrum, Check("inclusive fit", False, f"Warning: {error}")
     suggestion = None
     if p < checks.SIGNIFICANT:
-        suggestion = suggest_fit_range(counts, edges, background.family)
+        suggestion = suggest_fit_range(counts, replace(background, integrate="auto"))
     return spectrum, checks.inclusive_check(p, suggestion, found.regions)
 
 

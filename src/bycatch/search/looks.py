@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +17,10 @@ from bycatch.search.spectra import (
     without_negative_bins,
 )
 from bycatch.search.validation.correction import Correction
+from bycatch.statistics.background import Background
 from bycatch.statistics.fits.goodness import goodness_of_fit
 from bycatch.statistics.fits.order import planned_orders
-from bycatch.statistics.fits.poisson import BatchFit, fit_background
-from bycatch.statistics.plan import BackgroundPlan
+from bycatch.statistics.fits.poisson import BatchFit
 from bycatch.statistics.significance.local import LocalBatch, window_bins, window_excess
 from bycatch.statistics.significance.look_toys import toy_calibrated_p
 from bycatch.statistics.significance.spurious import spurious_signal
@@ -63,19 +63,15 @@ class FittedLook:
 
 
 def fit_look(
-    selected: SelectedSpectrum,
-    edges: Floats,
-    background: BackgroundPlan,
-    correction: Correction | None,
-    seed: int,
+    selected: SelectedSpectrum, background: Background, correction: Correction | None, seed: int
 ) -> FittedLook:
     """Fit one selected spectrum and test its window for an excess.
 
     Parameters
     ----------
     selected : SelectedSpectrum
-    edges : ndarray of shape (n_bins + 1,)
-    background : BackgroundPlan
+    background : Background
+        On the fit range's binning.
     correction : Correction or None
         Measured over-dispersion to divide out.
     seed : int
@@ -86,26 +82,25 @@ def fit_look(
     FittedLook
         A fit that failed gives a look without numbers and a status that says why.
     """
-    inside = window_bins(edges, selected.key.window)
+    window = selected.key.window
+    inside = window_bins(background.edges, window)
     if selected.status != "ok":
-        return _failed(selected, edges, inside, 0, selected.status)
-    selected, edges = without_negative_bins(selected, edges)
-    inside = window_bins(edges, selected.key.window)
+        return _failed(selected, background.edges, inside, 0, selected.status)
+    selected, edges = without_negative_bins(selected, background.edges)
+    background, inside = replace(background, edges=edges), window_bins(edges, window)
     counts = selected.counts * selected.scale
     if counts.min() < 0:
         reason = "negative weights leave the window with a negative sum; widen it"
         return _failed(selected, edges, inside, 0, reason)
     try:
-        order = int(planned_orders(counts, edges, background, inside)[0])
-        systematic = spurious_signal(counts, edges, background.family, order, selected.key.window)
-        local = window_excess(
-            counts, edges, selected.key.window, background.family, order, systematic
-        )
+        order = int(planned_orders(counts, background, inside)[0])
+        systematic = spurious_signal(counts, background, order, window)
+        local = window_excess(counts, background, window, order, systematic)
     except FitError as error:
         return _failed(selected, edges, inside, 0, str(error))
     if not local.converged[0]:
         return _failed(selected, edges, inside, order, f"the fit failed: {local.reason}")
-    return _succeeded(selected, edges, background, correction, seed, order, systematic, local)
+    return _succeeded(selected, background, correction, seed, order, systematic, local)
 
 
 def _failed(
@@ -135,21 +130,20 @@ def _failed(
 
 def _succeeded(
     selected: SelectedSpectrum,
-    edges: Floats,
-    background: BackgroundPlan,
+    background: Background,
     correction: Correction | None,
     seed: int,
     order: int,
     systematic: float,
     local: LocalBatch,
 ) -> FittedLook:
-    key, scale = selected.key, selected.scale
+    key, scale, edges = selected.key, selected.scale, background.edges
     counts = selected.counts * scale
     inside = window_bins(edges, key.window)
-    fit = fit_background(counts, edges, background.family, order, mask=~inside, integrate=False)
+    fit = background.fit(counts, order, ~inside)
     goodness = _goodness(counts, fit, seed, key)
     r = float(local.r[0])
-    p, status = _local_p(counts, edges, background, order, systematic, local, seed, key)
+    p, status = _local_p(counts, background, order, systematic, local, seed, key)
     dispersion, corrected_r = 1.0, r
     corrected_p = p
     if correction is not None:
@@ -191,8 +185,7 @@ def _goodness(counts: Floats, fit: BatchFit, seed: int, key: LookKey) -> float |
 
 def _local_p(
     counts: Floats,
-    edges: Floats,
-    background: BackgroundPlan,
+    background: Background,
     order: int,
     systematic: float,
     local: LocalBatch,
@@ -209,9 +202,8 @@ def _local_p(
     try:
         from_toys = toy_calibrated_p(
             counts,
-            edges,
+            background,
             key.window,
-            background.family,
             order,
             systematic,
             n_toys=LOW_COUNT_TOYS,

@@ -140,7 +140,7 @@ def _fit_looks(
                 (float(selection.efficiency[index]), float(selection.efficiency_error[index])),
                 selection.status[index],
             )
-            looks.append(fit_look(selected, edges, plan.background, correction, plan.seed))
+            looks.append(fit_look(selected, plan.background.on(edges), correction, plan.seed))
             run.progress.advance()
     if all(np.isnan(look.r) for look in looks):
         reasons = sorted({look.look.status for look in looks})
@@ -171,11 +171,8 @@ def _toys(
         patterns = build_patterns(
             selected[usable],
             sample.mass,
-            regions.edges,
+            plan.background.on(np.asarray(regions.edges)),
             [look.look for look, use in zip(looks, usable, strict=True) if use],
-            plan.background.family,
-            plan.background.order,
-            min_order=plan.background.min_order,
             masked_window=best.look.window,
             weight=sample.weight,
             seed=plan.seed,

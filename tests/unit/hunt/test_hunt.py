@@ -15,6 +15,7 @@ from bycatch.hunt.smooth import Smooth, choose_family
 from bycatch.hunt.statistic import make_windows, toy_statistics
 from bycatch.hunt.task import read_options
 from bycatch.hunt.windows import local_excess
+from bycatch.statistics.background import Background
 
 EDGES = np.linspace(10.0, 20.0, 41)
 CENTRES = 0.5 * (EDGES[1:] + EDGES[:-1])
@@ -88,7 +89,7 @@ def test_toys_go_through_the_data_s_procedure() -> None:
     rng = np.random.default_rng(4)
     toys = rng.poisson(SMOOTH, size=(30, 40)).astype(float)
     toys[::3, 20:22] += 40  # some need masks
-    smooth = Smooth.of(EDGES, "exppoly", "auto")
+    smooth = Smooth.of(Background("exppoly", EDGES, order="auto"))
     windows, used = make_windows(40, range(2, 6)), np.ones(40, dtype=bool)
     together = analyse(toys, smooth, windows, used, PLAN)
     assert (~together.used).any(axis=1).sum() >= 10
@@ -101,7 +102,7 @@ def test_toys_go_through_the_data_s_procedure() -> None:
 
 def test_without_masking_t_is_that_of_the_plain_fit() -> None:
     toys = np.random.default_rng(4).poisson(SMOOTH, size=(20, 40)).astype(float)
-    smooth = Smooth.of(EDGES, "exppoly", 3)
+    smooth = Smooth.of(Background("exppoly", EDGES, order=3))
     windows, used = make_windows(40, range(2, 6)), np.ones(40, dtype=bool)
     outcome = analyse(toys, smooth, windows, used, replace(PLAN, mask_level=0.0))
     rate = smooth.fit(toys, np.ones((20, 40), dtype=bool)).rate
@@ -114,9 +115,9 @@ def test_local_excess_agrees_with_window_excess() -> None:
     counts, inside = _histogram(60.0).counts, (CENTRES > 13.6) & (CENTRES < 14.4)
     window = (float(EDGES[:-1][inside][0]), float(EDGES[1:][inside][-1]))
     p, z, _, _ = local_excess(
-        counts, Smooth.of(EDGES, "exppoly", 3), 3, np.ones(40, dtype=bool), inside
+        counts, Smooth.of(Background("exppoly", EDGES, order=3)), 3, np.ones(40, dtype=bool), inside
     )
-    reference = window_excess(counts, EDGES, window, "exppoly", 3)
+    reference = window_excess(counts, Background("exppoly", EDGES, integrate=False), window, 3)
     assert z == pytest.approx(reference.z[0], abs=1e-6)
     assert p == pytest.approx(reference.p[0], rel=1e-5)
 
@@ -126,7 +127,7 @@ def test_an_empty_window_is_a_deficit_with_a_number() -> None:
     inside = np.zeros(40, dtype=bool)
     inside[18:22] = True
     counts[inside] = 0.0
-    smooth = Smooth.of(EDGES, "exppoly", 1)
+    smooth = Smooth.of(Background("exppoly", EDGES, order=1))
     _, z, background, _ = local_excess(counts, smooth, 1, ~inside, inside)
     assert background == pytest.approx(12.0)
     # closed form: the null rate is the mean over all bins

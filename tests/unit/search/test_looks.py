@@ -33,7 +33,7 @@ def selected(values, scale=1.0):
 
 def test_excess_is_found_and_background_predicted():
     values, _ = counts(excess=300.0)
-    look = fit_look(selected(values), EDGES, PLAN, None, 1).look
+    look = fit_look(selected(values), PLAN.on(EDGES), None, 1).look
     _, smooth = counts()
     inside = (EDGES[:-1] >= 3300) & (EDGES[:-1] < 3700)
     assert look.status == "ok"
@@ -46,8 +46,8 @@ def test_excess_is_found_and_background_predicted():
 def test_weights_scale_counts_and_not_significance():
     """Events of weight 3 are three times the yield, and the same evidence."""
     values, _ = counts(excess=100.0)
-    one = fit_look(selected(values), EDGES, PLAN, None, 1)
-    three = fit_look(selected(values, 3.0), EDGES, PLAN, None, 1)
+    one = fit_look(selected(values), PLAN.on(EDGES), None, 1)
+    three = fit_look(selected(values, 3.0), PLAN.on(EDGES), None, 1)
     assert three.r == pytest.approx(one.r, abs=1e-9)
     assert three.look.background == pytest.approx(3 * one.look.background)
     assert three.look.background_error == pytest.approx(3 * one.look.background_error)
@@ -56,12 +56,12 @@ def test_weights_scale_counts_and_not_significance():
 
 def test_correction_divides_the_spread_out():
     values, _ = counts(excess=150.0)
-    plain = fit_look(selected(values), EDGES, PLAN, None, 1)
+    plain = fit_look(selected(values), PLAN.on(EDGES), None, 1)
     entry = CorrectionEntry(
         method=KEY.method, working_point=0.1, mean=0.1, mean_error=0.02, sd=1.25, sd_error=0.02,
         n=2000, r_mean=0.1, r_sd=1.25, toy_mean=0.0, toy_sd=1.0,
     )  # fmt: skip
-    corrected = fit_look(selected(values), EDGES, PLAN, Correction((entry,), 0.01), 1)
+    corrected = fit_look(selected(values), PLAN.on(EDGES), Correction((entry,), 0.01), 1)
     assert corrected.look.uncorrected_p == plain.look.local_p
     assert corrected.look.local_z == pytest.approx((plain.look.local_z - 0.1) / 1.25)
     assert corrected.corrected_r == pytest.approx((plain.r - 0.1) / 1.25)
@@ -69,7 +69,7 @@ def test_correction_divides_the_spread_out():
 
 
 def test_failed_fit_is_a_sentence_and_no_number():
-    empty = fit_look(selected(np.zeros(EDGES.size - 1)), EDGES, PLAN, None, 1)
+    empty = fit_look(selected(np.zeros(EDGES.size - 1)), PLAN.on(EDGES), None, 1)
     assert empty.look.local_p is None
     assert empty.look.background is None
     assert len(empty.look.status) > 10
@@ -77,7 +77,7 @@ def test_failed_fit_is_a_sentence_and_no_number():
     inside = (EDGES[:-1] >= 3300) & (EDGES[:-1] < 3700)
     negative, _ = counts()
     negative[inside] = -5.0
-    look = fit_look(selected(negative), EDGES, PLAN, None, 1).look
+    look = fit_look(selected(negative), PLAN.on(EDGES), None, 1).look
     assert look.local_p is None
     assert "negative" in look.status
 
@@ -85,14 +85,14 @@ def test_failed_fit_is_a_sentence_and_no_number():
 def test_negative_bins_of_signed_weights_are_merged():
     values, _ = counts()
     values[-3] = -1.0
-    fitted = fit_look(selected(values), EDGES, PLAN, None, 1)
+    fitted = fit_look(selected(values), PLAN.on(EDGES), None, 1)
     assert fitted.look.status == "ok"
     assert len(fitted.spectrum.counts) < EDGES.size - 1
     assert sum(fitted.spectrum.counts) == values.sum()
     assert min(fitted.spectrum.counts) >= 0
     clean = values.copy()
     clean[-3] = 0.0
-    whole = fit_look(selected(clean), EDGES, PLAN, None, 1)
+    whole = fit_look(selected(clean), PLAN.on(EDGES), None, 1)
     assert fitted.r == pytest.approx(whole.r, abs=0.1)
 
 
@@ -116,7 +116,7 @@ def test_unknown_goodness_does_not_end_the_search(monkeypatch):
 
     monkeypatch.setattr("bycatch.search.looks.goodness_of_fit", refuse)
     values, _ = counts(excess=100.0)
-    look = fit_look(selected(values), EDGES, PLAN, None, 1).look
+    look = fit_look(selected(values), PLAN.on(EDGES), None, 1).look
     assert look.goodness_of_fit is None
     assert look.local_p is not None
     assert look.status == "ok"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bycatch.search.spectra import LookKey, SelectedSpectrum, shown_edges, shown_spectrum
-from bycatch.statistics.fits.poisson import fit_background
+from bycatch.statistics.background import Background
 
 WINDOWS = [(3313.2, 3698.9), (3140.5, 3506.0), (3495.4, 3902.3)]
 EDGES = np.unique(np.concatenate([np.arange(2700.0, 6600.0, 100.0), np.ravel(WINDOWS)]))
@@ -35,7 +35,7 @@ def test_merging_keeps_sums_and_errors_of_the_fit():
     middle = (EDGES[:-1] + EDGES[1:]) / 26000
     rate = (1 - middle) ** 10 / middle**5 * np.diff(EDGES)
     counts = np.random.default_rng(1).poisson(rate / rate.sum() * 5000).astype(float)
-    fit = fit_background(counts, EDGES, "dijet", 3, integrate=False)
+    fit = Background("dijet", EDGES, integrate=False).fit(counts, 3)
     selected = SelectedSpectrum(LookKey("m", WINDOWS[0], 0.1), counts, counts, 0.1, 0.0)
     shown = shown_spectrum(selected, EDGES, fit)
     assert sum(shown.counts) == counts.sum()

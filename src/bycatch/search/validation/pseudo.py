@@ -24,10 +24,9 @@ from bycatch.search.plan import SearchPlan
 from bycatch.search.sample import Sample
 from bycatch.search.scored import score_window
 from bycatch.search.selection import select
-from bycatch.statistics.fits.background import SQRT_S, get_family
+from bycatch.statistics.background import Background
+from bycatch.statistics.fits.background import get_family
 from bycatch.statistics.fits.order import choose_order, planned_orders
-from bycatch.statistics.fits.poisson import fit_background
-from bycatch.statistics.plan import BackgroundPlan
 from bycatch.statistics.region import Region
 from bycatch.statistics.significance.inclusive import with_least_order
 from bycatch.statistics.significance.local import window_bins, window_excess
@@ -90,15 +89,14 @@ class Look:
     window: tuple[float, float]
 
 
-def smooth_density(counts: Floats, edges: Floats, background: BackgroundPlan) -> MassDensity:
+def smooth_density(counts: Floats, background: Background) -> MassDensity:
     """Fit the unselected spectrum and return its density.
 
     Parameters
     ----------
     counts : ndarray of shape (n_bins,)
         Signal-free events, not negative.
-    edges : ndarray of shape (n_bins + 1,)
-    background : BackgroundPlan
+    background : Background
 
     Returns
     -------
@@ -109,13 +107,13 @@ def smooth_density(counts: Floats, edges: Floats, background: BackgroundPlan) ->
     FitError
         Where the fit has no solution.
     """
-    order = background.order
+    order, edges = background.order, background.edges
     if order == "auto":
-        order = int(choose_order(counts, edges, background.family)[0])
-    fit = fit_background(counts, edges, background.family, order).require()
+        order = int(choose_order(counts, background)[0])
+    fit = background.fit(counts, order).require()
     grid = np.linspace(edges[0], edges[-1], _GRID)
     span = (float(edges[0]), float(edges[-1]))
-    log = get_family(background.family).matrix(grid, order, SQRT_S, span) @ fit.coef[0]
+    log = get_family(background.family).matrix(grid, order, background.sqrt_s, span) @ fit.coef[0]
     density = np.exp(log - log.max())
     cumulative = np.concatenate([[0.0], np.cumsum((density[1:] + density[:-1]) / 2.0)])
     return MassDensity(grid, cumulative / cumulative[-1], order)
@@ -163,7 +161,7 @@ def draw_sample(
 
 
 def fit_selected(
-    counts: Floats, edges: Floats, window: tuple[float, float], background: BackgroundPlan
+    counts: Floats, background: Background, window: tuple[float, float]
 ) -> dict[str, Floats]:
     """Test the spectra of one window as the search does.
 
@@ -171,9 +169,8 @@ def fit_selected(
     ----------
     counts : ndarray of shape (n_spectra, n_bins)
         Effective counts.
-    edges : ndarray of shape (n_bins + 1,)
+    background : Background
     window : tuple of float
-    background : BackgroundPlan
 
     Returns
     -------
@@ -183,29 +180,25 @@ def fit_selected(
     """
     n = counts.shape[0]
     result = {name: np.full(n, np.nan) for name in FIELDS[:4]}
-    inside = window_bins(edges, window)
+    inside = window_bins(background.edges, window)
     good = np.flatnonzero((counts.min(axis=1) >= 0) & (counts.sum(axis=1) > 0))
     if not good.size:
         return result
-    orders = planned_orders(counts[good], edges, background, inside)
+    orders = planned_orders(counts[good], background, inside)
     systematic = np.full(good.size, np.nan)
     for i, row in enumerate(good):
         try:
-            systematic[i] = spurious_signal(
-                counts[row], edges, background.family, int(orders[i]), window
-            )
+            systematic[i] = spurious_signal(counts[row], background, int(orders[i]), window)
         except FitError:
             continue  # the search has no number for such a look either
-    plain = window_excess(counts[good], edges, window, background.family, orders)
+    plain = window_excess(counts[good], background, window, orders)
     result["plain_r"][good] = np.where(plain.converged, plain.r, np.nan)
     result["background"][good] = plain.background
     result["systematic"][good] = systematic
     known = np.isfinite(systematic)
     rows = good[known]
     if rows.size:
-        full = window_excess(
-            counts[rows], edges, window, background.family, orders[known], systematic[known]
-        )
+        full = window_excess(counts[rows], background, window, orders[known], systematic[known])
         result["r"][rows] = np.where(full.converged, full.r, np.nan)
     return result
 
@@ -294,7 +287,7 @@ def _experiment(
             masks.extend(selection.mask)
             counts, squares = _histograms(sample, selection.mask, edges)
             scale = _scale(counts, squares)
-            fitted = fit_selected(counts * scale[:, None], edges, region.window, background)
+            fitted = fit_selected(counts * scale[:, None], background.on(edges), region.window)
             for name, values in fitted.items():
                 table[name][i, j] = values
             inside = window_bins(edges, region.window)
@@ -303,14 +296,16 @@ def _experiment(
             table["efficiency"][i, j] = selection.efficiency
     if toys:
         plan = replace(plan, background=background)
-        table["maxima"] = _toys(sample, np.array(masks), edges, regions, plan, table, toys, index)
+        table["maxima"] = _toys(
+            sample, np.array(masks), background.on(edges), regions, plan, table, toys, index
+        )
     return table
 
 
 def _toys(
     sample: Sample,
     selected: NDArray[np.bool_],
-    edges: Floats,
+    background: Background,
     regions: Sequence[Region],
     plan: SearchPlan,
     table: dict[str, Floats],
@@ -327,11 +322,8 @@ def _toys(
     patterns = build_patterns(
         selected[fitted],
         sample.mass,
-        edges,
+        background,
         [looks[i] for i in fitted],
-        plan.background.family,
-        plan.background.order,
-        min_order=plan.background.min_order,
         masked_window=looks[int(fitted[np.argmax(r[fitted])])].window,
         weight=sample.weight,
     )

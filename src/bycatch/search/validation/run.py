@@ -144,7 +144,8 @@ def _prepare(plan: SearchPlan, events: float | None) -> tuple[Sample, Regions, M
     counts, _ = np.histogram(pool.mass, edges, weights=pool.weight)
     squares, _ = np.histogram(pool.mass, edges, weights=pool.weight**2)
     scale = counts.sum() / squares.sum()
-    density = smooth_density(np.maximum(counts * scale, 0.0), edges, plan.background)
+    exact = replace(plan.background.on(edges), integrate="auto")
+    density = smooth_density(np.maximum(counts * scale, 0.0), exact)
     largest = largest_mean(len(pool))
     if events is not None and events > largest:
         message = (

@@ -225,10 +225,10 @@ def _reference(
     mean = density.fractions(edges) * table["n_selected"][:, *cell].mean()
     counts = rng.poisson(mean, (REFERENCE_TOYS, mean.size)).astype(np.float64)
     counts = counts[counts.sum(axis=1) > 0]
-    background = replace(plan.background, min_order=int(np.median(table["order"])))
-    orders = planned_orders(counts, edges, background, window_bins(edges, window))
+    background = replace(plan.background, min_order=int(np.median(table["order"]))).on(edges)
+    orders = planned_orders(counts, background, window_bins(edges, window))
     systematic = float(np.nanmedian(table["systematic"][:, *cell]))
-    fitted = window_excess(counts, edges, window, plan.background.family, orders, systematic)
+    fitted = window_excess(counts, background, window, orders, systematic)
     return np.asarray(fitted.r[fitted.converged])
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bycatch.errors import FitError
-from bycatch.statistics.fits.background import SQRT_S, check_edges, get_family
+from bycatch.statistics.background import Background
+from bycatch.statistics.fits.background import get_family
 from bycatch.statistics.fits.order import choose_order
-from bycatch.statistics.fits.poisson import BatchFit, check_counts, fit_background, fit_model
+from bycatch.statistics.fits.poisson import BatchFit, check_counts, fit_model
 from bycatch.tasks.random import stream
 
 __all__ = ["goodness_of_fit", "suggest_fit_range"]
@@ -65,14 +68,12 @@ def goodness_of_fit(
 
 def suggest_fit_range(
     counts: ArrayLike,
-    edges: ArrayLike,
-    family: str,
+    background: Background,
     *,
     order: int | None = None,
     level: float = 0.05,
     n_toys: int = 400,
     rng: np.random.Generator | None = None,
-    sqrt_s: float = SQRT_S,
 ) -> tuple[float, float] | None:
     """Find the widest range, shortened from below, in which a family describes a spectrum.
 
@@ -83,8 +84,8 @@ def suggest_fit_range(
     ----------
     counts : array_like of shape (n_bins,)
         The unselected spectrum.
-    edges : array_like of shape (n_bins + 1,)
-    family : str
+    background : Background
+        On the whole range.
     order : int, optional
         Number of parameters; chosen by likelihood ratio in each range if not given.
     level : float
@@ -92,43 +93,39 @@ def suggest_fit_range(
     n_toys : int
     rng : numpy.random.Generator, optional
         A fixed stream if not given.
-    sqrt_s : float
 
     Returns
     -------
     tuple of float, or None
         Lower and upper end; None where no range of at least half of the bins works.
     """
-    bounds = check_edges(edges)
-    table = check_counts(counts, len(bounds) - 1)[0]
+    bounds = background.edges
+    table = background.counts(counts)[0]
     generator = stream(0, "suggest_fit_range") if rng is None else rng
-    longest = get_family(family).orders[0] if order is None else order
+    longest = get_family(background.family).orders[0] if order is None else order
     n_bins = len(table)
     least = max(longest + _SPARE, n_bins // 2)
     candidates = [(low, n_bins) for low in range(n_bins - least + 1)]
     candidates += [(0, high) for high in range(n_bins - 1, least - 1, -1)]
     for low, high in candidates:
-        part = slice(low, high)
-        part_edges = bounds[low : high + 1]
-        if _describes(table[part], part_edges, family, order, level, n_toys, generator, sqrt_s):
+        part = replace(background, edges=bounds[low : high + 1])
+        if _describes(table[low:high], part, order, level, n_toys, generator):
             return float(bounds[low]), float(bounds[high])
     return None
 
 
 def _describes(
     counts: NDArray[np.float64],
-    edges: NDArray[np.float64],
-    family: str,
+    background: Background,
     order: int | None,
     level: float,
     n_toys: int,
     rng: np.random.Generator,
-    sqrt_s: float,
 ) -> bool:
     """Say whether a family describes a spectrum at the given level."""
     if order is None:
-        order = int(choose_order(counts, edges, family, sqrt_s=sqrt_s)[0])
-    fit = fit_background(counts, edges, family, order, sqrt_s=sqrt_s)
+        order = int(choose_order(counts, background)[0])
+    fit = background.fit(counts, order)
     if not fit.converged[0]:
         return False
     # ten standard deviations of the deviance above its mean: no toys are needed to say no

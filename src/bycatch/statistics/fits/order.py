@@ -12,30 +12,22 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bycatch.errors import ConfigError
-from bycatch.statistics.fits.background import SQRT_S, check_edges, get_family
-from bycatch.statistics.fits.poisson import (
-    background_model,
-    check_counts,
-    fit_model,
-    needs_integration,
-)
-from bycatch.statistics.plan import BackgroundPlan
+from bycatch.statistics.background import Background
+from bycatch.statistics.fits.background import get_family
+from bycatch.statistics.fits.poisson import fit_model
 
 __all__ = ["choose_order", "planned_orders"]
 
 
 def choose_order(
     counts: ArrayLike,
-    edges: ArrayLike,
-    family: str,
+    background: Background,
     window_mask: ArrayLike | None = None,
     level: float = 0.05,
     *,
     test: Literal["likelihood", "f"] = "likelihood",
     max_order: int | None = None,
     min_order: int | None = None,
-    integrate: bool | Literal["auto"] = "auto",
-    sqrt_s: float = SQRT_S,
 ) -> NDArray[np.int64]:
     """Choose the number of parameters of each spectrum.
 
@@ -46,9 +38,8 @@ def choose_order(
     Parameters
     ----------
     counts : array_like of shape (n_bins,) or (n_toys, n_bins)
-    edges : array_like of shape (n_bins + 1,)
-    family : str
-        Name in `bycatch.statistics.fits.background.FAMILIES`.
+    background : Background
+        Whether to integrate is decided once, at the highest order; its own orders are not used.
     window_mask : array_like of bool, of shape (n_bins,), optional
         True inside the signal window: these bins are left out.
     level : float
@@ -62,44 +53,30 @@ def choose_order(
         Start the ascent here; where this order has no solution, at the lowest one. A selected
         spectrum has too few events to reject an order that the unselected one does reject: chosen
         from its own events alone the order is too low in part of the cases, and the excess biased.
-    integrate : bool or "auto"
-        As in `bycatch.statistics.fits.poisson.fit_background`, decided once at the lowest order.
-    sqrt_s : float
 
     Returns
     -------
     ndarray of int, of shape (n_toys,)
     """
-    bounds = check_edges(edges)
-    table = check_counts(counts, len(bounds) - 1)
+    table = background.counts(counts)
     used = _outside(window_mask, table.shape[1])
-    orders = _candidates(family, max_order, int(used.sum()))
+    orders = _candidates(background.family, max_order, int(used.sum()))
     if min_order is not None:
         orders = tuple(order for order in orders if order >= min_order) or orders[-1:]
     chosen = np.full(len(table), orders[0], dtype=np.int64)
     if len(orders) == 1 and min_order is None:
         return chosen
-    if integrate == "auto":
-        integrate = needs_integration(table, bounds, family, orders[-1], used, sqrt_s=sqrt_s)
+    decided = background.decided(table, orders[-1], used)
 
     def deviance(order: int, rows: NDArray[np.intp]) -> NDArray[np.float64]:
-        model = background_model(bounds, family, order, integrate=integrate, sqrt_s=sqrt_s)
-        return fit_model(table[rows], model, used).deviance
+        return fit_model(table[rows], decided.model(order), used).deviance
 
     rows: NDArray[np.intp] = np.arange(len(table))
     shorter = deviance(orders[0], rows)
     failed = np.isnan(shorter)
     if min_order is not None and failed.any():
         chosen[failed] = choose_order(
-            table[failed],
-            edges,
-            family,
-            window_mask,
-            level,
-            test=test,
-            max_order=max_order,
-            integrate=integrate,
-            sqrt_s=sqrt_s,
+            table[failed], decided, window_mask, level, test=test, max_order=max_order
         )
         rows, shorter = rows[~failed], shorter[~failed]
     for before, after in pairwise(orders):
@@ -114,7 +91,7 @@ def choose_order(
 
 
 def planned_orders(
-    counts: ArrayLike, edges: ArrayLike, background: BackgroundPlan, window_mask: ArrayLike | None
+    counts: ArrayLike, background: Background, window_mask: ArrayLike | None
 ) -> NDArray[np.int64]:
     """Return the orders that a search gives to selected spectra.
 
@@ -123,8 +100,7 @@ def planned_orders(
     Parameters
     ----------
     counts : array_like of shape (n_bins,) or (n_toys, n_bins)
-    edges : array_like of shape (n_bins + 1,)
-    background : BackgroundPlan
+    background : Background
         With a fixed order, or "auto" from `min_order` up.
     window_mask : array_like of bool, of shape (n_bins,), optional
         True inside the signal window.
@@ -135,14 +111,7 @@ def planned_orders(
     """
     if background.order != "auto":
         return np.full(len(np.atleast_2d(counts)), background.order, dtype=np.int64)
-    return choose_order(
-        counts,
-        edges,
-        background.family,
-        window_mask,
-        min_order=background.min_order,
-        integrate=False,
-    )
+    return choose_order(counts, background, window_mask, min_order=background.min_order)
 
 
 def _p_of_gain(

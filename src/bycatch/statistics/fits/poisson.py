@@ -1,38 +1,31 @@
 """Binned Poisson fits of smooth spectra, thousands at once.
 
-What to use when: `fit_background` for a named family on binned data; `fit_poisson` for a design
-matrix of your own. A fit without a solution is never a number: its row is NaN, `converged` is
-False and `reasons` says why.
+What to use when: `bycatch.statistics.background.Background.fit` for a named family on binned data;
+`fit_poisson` for a design matrix of your own. A fit without a solution is never a number: its row
+is NaN, `converged` is False and `reasons` says why.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bycatch.errors import FitError
-from bycatch.statistics.fits.background import SQRT_S, bin_offset, check_edges, get_family
-from bycatch.statistics.fits.rates import Array, Integrated, LogLinear, RateModel
+from bycatch.statistics.fits.rates import Array, LogLinear, RateModel
 from bycatch.statistics.fits.solve import OK, REASONS, Prior, solve
 
 __all__ = [
     "REASONS",
     "BatchFit",
     "Prior",
-    "background_model",
     "check_counts",
-    "fit_background",
+    "check_mask",
     "fit_model",
     "fit_poisson",
-    "needs_integration",
     "summary",
 ]
-
-_NODES = 8  # Gauss-Legendre points per wide bin
-_INTEGRATE_ABOVE = 0.1  # of a bin's statistical error
 
 
 @dataclass(frozen=True)
@@ -161,7 +154,14 @@ def check_counts(counts: ArrayLike, n_bins: int) -> Array:
     return table
 
 
-def _check_mask(mask: ArrayLike | None, shape: tuple[int, int]) -> NDArray[np.bool_]:
+def check_mask(mask: ArrayLike | None, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Return the used bins as booleans; all where there is no mask.
+
+    Raises
+    ------
+    FitError
+        If the mask fits neither one spectrum nor the table of them.
+    """
     if mask is None:
         return np.ones(shape[1], dtype=np.bool_)
     used = np.asarray(mask, dtype=np.bool_)
@@ -202,7 +202,7 @@ def fit_model(
         any toy. What fails for single toys is in `BatchFit.status`.
     """
     table = check_counts(counts, model.n_bins)
-    used = _check_mask(mask, table.shape)
+    used = check_mask(mask, table.shape)
     solution = solve(model, table, used, prior)
     coef = solution.inner @ solution.basis.T
     rate = np.full(table.shape, np.nan)
@@ -267,134 +267,3 @@ def fit_poisson(
     columns = np.asarray(design, dtype=np.float64)
     model = LogLinear(columns, np.asarray(offset, dtype=np.float64))
     return fit_model(counts, model, mask, prior)
-
-
-def background_model(
-    edges: ArrayLike,
-    family: str,
-    order: int,
-    *,
-    integrate: bool = False,
-    sqrt_s: float = SQRT_S,
-) -> RateModel:
-    """Build the rate model of a family on a binning.
-
-    Parameters
-    ----------
-    edges : array_like of shape (n_bins + 1,)
-    family : str
-        Name in `bycatch.statistics.fits.background.FAMILIES`.
-    order : int
-        Number of parameters.
-    integrate : bool
-        Integrate the density over each bin instead of taking it at the centre.
-    sqrt_s : float
-        Collision energy in the unit of the edges (the family ``exppoly`` ignores it).
-
-    Returns
-    -------
-    RateModel
-    """
-    bounds = check_edges(edges)
-    shape = get_family(family)
-    design = shape.design(bounds, order, sqrt_s)
-    offset = bin_offset(bounds)
-    if not integrate:
-        return LogLinear(design, offset)
-    nodes, weights = np.polynomial.legendre.leggauss(_NODES)
-    half, centre = 0.5 * np.diff(bounds)[:, None], 0.5 * (bounds[:-1] + bounds[1:])[:, None]
-    span = (float(bounds[0]), float(bounds[-1]))
-    columns = shape.matrix(centre + half * nodes, order, sqrt_s, span)
-    return Integrated(design, columns, offset[:, None] + np.log(0.5 * weights))
-
-
-def fit_background(
-    counts: ArrayLike,
-    edges: ArrayLike,
-    family: str,
-    order: int,
-    mask: ArrayLike | None = None,
-    integrate: bool | Literal["auto"] = "auto",
-    *,
-    sqrt_s: float = SQRT_S,
-) -> BatchFit:
-    """Fit a family of smooth spectra to binned counts, for many toys at once.
-
-    Parameters
-    ----------
-    counts : array_like of shape (n_bins,) or (n_toys, n_bins)
-    edges : array_like of shape (n_bins + 1,), in the unit of `sqrt_s`
-    family : str
-        Name in `bycatch.statistics.fits.background.FAMILIES`.
-    order : int
-        Number of parameters.
-    mask : array_like of bool, of shape (n_bins,) or (n_toys, n_bins), optional
-        True for the bins that the fit uses.
-    integrate : bool or "auto"
-        Integrate the density over each bin. ``auto`` does so where the density at the centres
-        misses the integral by more than a tenth of a bin's statistical error.
-    sqrt_s : float
-        Collision energy.
-
-    Returns
-    -------
-    BatchFit
-
-    Raises
-    ------
-    ConfigError
-        If the family or the order does not exist.
-    FitError
-        If counts, edges or mask make no sense. A fit without a solution raises nothing: see
-        `BatchFit.require`.
-    """
-    bounds = check_edges(edges)
-    table = check_counts(counts, len(bounds) - 1)
-    if integrate == "auto":
-        integrate = needs_integration(table, bounds, family, order, mask, sqrt_s=sqrt_s)
-    model = background_model(bounds, family, order, integrate=integrate, sqrt_s=sqrt_s)
-    return fit_model(table, model, mask)
-
-
-def needs_integration(
-    counts: ArrayLike,
-    edges: ArrayLike,
-    family: str,
-    order: int,
-    mask: ArrayLike | None = None,
-    *,
-    sqrt_s: float = SQRT_S,
-) -> bool:
-    """Say whether the bins are too wide for the density at their centres.
-
-    The mean of the toys is fitted point-wise; the within-bin shape of that fit, once its part that
-    a constant can absorb is taken out, must stay below a tenth of the statistical error of a bin.
-
-    Parameters
-    ----------
-    counts, edges, family, order, mask, sqrt_s
-        As in `fit_background`.
-
-    Returns
-    -------
-    bool
-        False as well where the point-wise fit has no solution.
-    """
-    bounds = check_edges(edges)
-    table = check_counts(counts, len(bounds) - 1)
-    used = np.atleast_2d(_check_mask(mask, table.shape)).all(axis=0)
-    if used.sum() < order:
-        return False
-    plain = background_model(bounds, family, order, sqrt_s=sqrt_s)
-    fit = fit_model(table.mean(axis=0), plain, used)
-    if not fit.converged[0]:
-        return False
-    full = background_model(bounds, family, order, integrate=True, sqrt_s=sqrt_s)
-    # Masked bins do not count, and a steep fit may over- or underflow there.
-    integral = full.rates(fit.coef, np.zeros(1, dtype=np.intp))[0][used]
-    weight = fit.rate[0][used]
-    if not (np.isfinite(integral).all() and (weight > 0.0).all()):
-        return True
-    shape = np.log(integral / weight)
-    shape -= (weight * shape).sum() / weight.sum()
-    return bool((np.abs(shape) * np.sqrt(weight) > _INTEGRATE_ABOVE).any())

@@ -11,20 +11,16 @@ the part of the Gaussian in bin i. Both signs of mu are allowed as long as every
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bycatch.errors import FitError
-from bycatch.statistics.fits.background import SQRT_S, check_edges
+from bycatch.statistics.background import Background
+from bycatch.statistics.fits.background import check_edges
 from bycatch.statistics.fits.newton import Maximum, maximise
 from bycatch.statistics.fits.poisson import (
     BatchFit,
-    background_model,
-    check_counts,
-    fit_model,
-    needs_integration,
 )
 from bycatch.statistics.fits.rates import Array, Index, RateModel, half_deviance
 from bycatch.statistics.fits.solve import OK, STALLED
@@ -75,15 +71,11 @@ def gaussian_shape(edges: ArrayLike, mass: float, sigma: float) -> Array:
 
 def gaussian_excess(
     counts: ArrayLike,
-    edges: ArrayLike,
+    background: Background,
     mass: float,
     sigma: float,
-    family: str,
     orders: ArrayLike | int,
     systematic: ArrayLike | float = 0.0,
-    *,
-    integrate: bool | Literal["auto"] = False,
-    sqrt_s: float = SQRT_S,
 ) -> LocalBatch:
     """Test for a Gaussian peak of fixed mass and width, in many spectra at once.
 
@@ -91,18 +83,13 @@ def gaussian_excess(
     ----------
     counts : array_like of shape (n_bins,) or (n_toys, n_bins)
         Not negative; need not be integer.
-    edges : array_like of shape (n_bins + 1,)
+    background : Background
     mass, sigma : float
         Centre and standard deviation of the peak, in the unit of the edges.
-    family : str
-        Name in `bycatch.statistics.fits.background.FAMILIES`.
     orders : int or array_like of int, of shape (n_toys,)
         Numbers of background parameters.
     systematic : float or array_like of shape (n_toys,)
         Spurious signal in events: the null has mu ~ N(0, systematic^2).
-    integrate : bool or "auto"
-        Integrate the background's density over each bin.
-    sqrt_s : float
 
     Returns
     -------
@@ -115,8 +102,7 @@ def gaussian_excess(
     FitError
         If counts, edges and peak do not fit each other.
     """
-    bounds = check_edges(edges)
-    table = check_counts(counts, len(bounds) - 1)
+    bounds, table = background.edges, background.counts(counts)
     shape = gaussian_shape(bounds, mass, sigma)
     centres = 0.5 * (bounds[:-1] + bounds[1:])
     core = np.abs(centres - mass) <= max(2.0 * sigma, float(np.abs(centres - mass).min()))
@@ -125,11 +111,7 @@ def gaussian_excess(
     result = Results.empty(len(table))
     for order in np.unique(order_of):
         rows = np.flatnonzero(order_of == order)
-        wide = integrate
-        if wide == "auto":
-            wide = needs_integration(table[rows], bounds, family, int(order), sqrt_s=sqrt_s)
-        model = background_model(bounds, family, int(order), integrate=wide, sqrt_s=sqrt_s)
-        null = fit_model(table[rows], model)
+        null = background.fit(table[rows], int(order))
         result.n_window[rows] = table[rows][:, core].sum(axis=1)
         result.status[rows] = null.status
         good = np.flatnonzero(null.status == OK)

@@ -54,16 +54,9 @@ def with_least_order(
     total, square = float(counts.sum()), float(squares.sum())
     if total <= 0 or square <= 0 or counts.min() < 0:
         return background
+    counts, smooth = counts * (total / square), background.on(edges)
     orders = [
-        int(
-            choose_order(
-                counts * (total / square),
-                edges,
-                background.family,
-                window_bins(edges, region.window),
-                integrate=False,
-            )[0]
-        )
+        int(choose_order(counts, smooth, window_bins(edges, region.window))[0])
         for region in regions
     ]
     return replace(background, min_order=max(orders, default=0))

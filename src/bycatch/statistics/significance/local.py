@@ -13,21 +13,14 @@ Cowan, Cranmer, Gross, Vitells, arXiv:1007.1727, equations 12 and 52 (there one-
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bycatch.errors import FitError
-from bycatch.statistics.fits.background import SQRT_S, check_edges
-from bycatch.statistics.fits.poisson import (
-    BatchFit,
-    background_model,
-    check_counts,
-    fit_model,
-    needs_integration,
-    summary,
-)
+from bycatch.statistics.background import Background
+from bycatch.statistics.fits.background import check_edges
+from bycatch.statistics.fits.poisson import BatchFit, fit_model, summary
 from bycatch.statistics.fits.rates import Array, Integrated, LogLinear, RateModel
 from bycatch.statistics.fits.solve import OK, REASONS, Prior
 from bycatch.statistics.significance.higher_order import third_order
@@ -131,14 +124,10 @@ def window_bins(edges: ArrayLike, window: tuple[float, float]) -> NDArray[np.boo
 
 def window_excess(
     counts: ArrayLike,
-    edges: ArrayLike,
+    background: Background,
     window: tuple[float, float],
-    family: str,
     orders: ArrayLike | int,
     systematic: ArrayLike | float = 0.0,
-    *,
-    integrate: bool | Literal["auto"] = False,
-    sqrt_s: float = SQRT_S,
 ) -> LocalBatch:
     """Test for an excess of events in a window, in many spectra at once.
 
@@ -150,19 +139,15 @@ def window_excess(
     ----------
     counts : array_like of shape (n_bins,) or (n_toys, n_bins)
         Not negative; need not be integer (scale weighted spectra by sum w / sum w^2 first).
-    edges : array_like of shape (n_bins + 1,)
+    background : Background
+        Where it is integrated over the bins, the within-bin shape of the background fit is an
+        offset of both fits.
     window : tuple of float
         Low and high end, both bin edges.
-    family : str
-        Name in `bycatch.statistics.fits.background.FAMILIES`.
     orders : int or array_like of int, of shape (n_toys,)
         Numbers of background parameters.
     systematic : float or array_like of shape (n_toys,)
         Spurious signal, in events.
-    integrate : bool or "auto"
-        Integrate the density over each bin (see `bycatch.statistics.fits.poisson.fit_background`);
-        the within-bin shape of the background fit is then an offset of both fits.
-    sqrt_s : float
 
     Returns
     -------
@@ -173,19 +158,16 @@ def window_excess(
     FitError
         If counts, edges and window do not fit each other.
     """
-    bounds = check_edges(edges)
-    table = check_counts(counts, len(bounds) - 1)
-    inside = window_bins(bounds, window)
+    table = background.counts(counts)
+    inside = window_bins(background.edges, window)
     order_of = np.broadcast_to(np.asarray(orders, dtype=np.int64), (len(table),))
     events = np.broadcast_to(np.asarray(systematic, dtype=np.float64), (len(table),))
     result = Results.empty(len(table))
     for order in np.unique(order_of):
         rows = np.flatnonzero(order_of == order)
-        if integrate == "auto":
-            integrate = needs_integration(
-                table[rows], bounds, family, int(order), ~inside, sqrt_s=sqrt_s
-            )
-        model = background_model(bounds, family, int(order), integrate=integrate, sqrt_s=sqrt_s)
+        # decided by the first order for all: spectra of one test are treated alike
+        background = background.decided(table[rows], int(order), ~inside)
+        model = background.model(int(order))
         result.put(rows, _excess(table[rows], model, inside, events[rows]))
     return result.finish()
 

@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bycatch.errors import FitError
-from bycatch.statistics.fits.background import SQRT_S, check_edges
-from bycatch.statistics.fits.poisson import check_counts, fit_background
+from bycatch.statistics.background import Background
 from bycatch.statistics.fits.rates import Array
 from bycatch.statistics.significance.gaussian import gaussian_excess
 from bycatch.statistics.significance.local import window_bins, window_excess
@@ -73,15 +72,13 @@ def _compare(observed: float, toys: Array, width: float | None = None) -> ToyP:
 
 def toy_calibrated_p(
     counts: ArrayLike,
-    edges: ArrayLike,
+    background: Background,
     window: tuple[float, float],
-    family: str,
     order: int,
     systematic: float = 0.0,
     *,
     n_toys: int = 10_000,
     rng: np.random.Generator,
-    sqrt_s: float = SQRT_S,
 ) -> ToyP:
     """Compute a window's local p-value from toys of its own null fit.
 
@@ -92,17 +89,15 @@ def toy_calibrated_p(
     Parameters
     ----------
     counts : array_like of shape (n_bins,)
-    edges : array_like of shape (n_bins + 1,)
+    background : Background
     window : tuple of float
         Low and high end, both bin edges.
-    family : str
     order : int
         Number of background parameters, the same in all toys.
     systematic : float
         Spurious signal, in events.
     n_toys : int
     rng : numpy.random.Generator
-    sqrt_s : float
 
     Returns
     -------
@@ -113,11 +108,10 @@ def toy_calibrated_p(
     FitError
         If the fit of the data fails, or that of more than a tenth of the toys.
     """
-    bounds = check_edges(edges)
-    table = check_counts(counts, len(bounds) - 1)
-    inside = window_bins(bounds, window)
-    null = fit_background(table, bounds, family, order, integrate=False, sqrt_s=sqrt_s).require()
-    data = window_excess(table, bounds, window, family, order, systematic, sqrt_s=sqrt_s)
+    table = background.counts(counts)
+    inside = window_bins(background.edges, window)
+    null = background.fit(table, order).require()
+    data = window_excess(table, background, window, order, systematic)
     if data.reason:
         message = f"The fit of the window [{window[0]:g}, {window[1]:g}] failed: {data.reason}."
         raise FitError(message)
@@ -125,36 +119,31 @@ def toy_calibrated_p(
     if systematic > 0.0:
         spread = systematic / rate[0, inside].sum()
         rate[:, inside] *= np.exp(spread * rng.standard_normal(n_toys))[:, None]
-    toys = window_excess(
-        rng.poisson(rate), bounds, window, family, order, systematic, sqrt_s=sqrt_s
-    )
+    toys = window_excess(rng.poisson(rate), background, window, order, systematic)
     return _compare(float(data.r[0]), toys.r)
 
 
 def free_width_excess(
     counts: ArrayLike,
-    edges: ArrayLike,
+    background: Background,
     mass: float,
     widths: Sequence[float],
-    family: str,
     order: int,
     systematic: float = 0.0,
     *,
     n_toys: int = 1000,
     rng: np.random.Generator,
-    sqrt_s: float = SQRT_S,
 ) -> ToyP:
     """Test for a Gaussian peak at a mass whose width is free within a list.
 
     Parameters
     ----------
     counts : array_like of shape (n_bins,)
-    edges : array_like of shape (n_bins + 1,)
+    background : Background
     mass : float
         Centre of the peak, in the unit of the edges.
     widths : sequence of float
         Standard deviations to try.
-    family : str
     order : int
         Number of background parameters.
     systematic : float
@@ -162,7 +151,6 @@ def free_width_excess(
         width of the list.
     n_toys : int
     rng : numpy.random.Generator
-    sqrt_s : float
 
     Returns
     -------
@@ -178,20 +166,17 @@ def free_width_excess(
     if len(widths) == 0:
         message = "A scan of widths needs at least one width."
         raise FitError(message)
-    bounds = check_edges(edges)
-    table = check_counts(counts, len(bounds) - 1)
-    null = fit_background(table, bounds, family, order, integrate=False, sqrt_s=sqrt_s).require()
+    table = background.counts(counts)
+    null = background.fit(table, order).require()
     rate = np.repeat(null.rate, n_toys, axis=0)
     if systematic > 0.0:
-        rate = _with_peaks(rate, bounds, mass, widths, systematic, rng)
+        rate = _with_peaks(rate, background.edges, mass, widths, systematic, rng)
     toys = rng.poisson(rate).astype(np.float64)
 
     def scan(spectra: Array) -> Array:
         return np.stack(
             [
-                gaussian_excess(
-                    spectra, bounds, mass, width, family, order, systematic, sqrt_s=sqrt_s
-                ).r
+                gaussian_excess(spectra, background, mass, width, order, systematic).r
                 for width in widths
             ]
         )

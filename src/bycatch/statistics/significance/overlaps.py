@@ -24,16 +24,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bycatch.errors import DataError
+from bycatch.statistics.background import Background
 from bycatch.statistics.fits.background import get_family
 from bycatch.statistics.fits.order import planned_orders
-from bycatch.statistics.fits.poisson import BatchFit, fit_background
-from bycatch.statistics.plan import BackgroundPlan
 from bycatch.statistics.significance.local import window_bins
 from bycatch.statistics.significance.patterns import Patterns
 
@@ -67,12 +66,9 @@ class LookLike(Protocol):
 def build_patterns(
     selected: Bools,
     mass: Floats,
-    edges: Floats | Sequence[float],
+    background: Background,
     looks: Sequence[LookLike],
-    family: str,
-    order: int | Literal["auto"] = "auto",
     *,
-    min_order: int = 0,
     masked_window: tuple[float, float] | None = None,
     weight: Floats | None = None,
     seed: int = 0,
@@ -84,16 +80,10 @@ def build_patterns(
     selected : ndarray of bool, of shape (n_looks, n_events)
         Which look selects which event.
     mass : ndarray of shape (n_events,)
-        The resonant feature; events outside of `edges` are ignored.
-    edges : array_like of shape (n_bins + 1,)
-        The fit range's binning.
+        The resonant feature; events outside of the background's edges are ignored.
+    background : Background
+        On the fit range's binning, with the order of the looks' null spectra.
     looks : sequence of objects with a ``window``
-    family : str
-        Name of the background family.
-    order : int or "auto"
-        Number of parameters of the looks' null spectra.
-    min_order : int
-        Lowest order that "auto" may choose.
     masked_window : tuple of float, optional
         The window of the strongest excess: fits leave it out, so that no toy copies a bump.
     weight : ndarray of shape (n_events,), optional
@@ -110,8 +100,7 @@ def build_patterns(
     DataError
         Where no look selects an event outside of the masked window.
     """
-    edge = np.asarray(edges, dtype=np.float64)
-    n_bins = edge.size - 1
+    edge, n_bins = background.edges, background.n_bins
     used = np.ones(n_bins, dtype=bool)
     if masked_window is not None:
         used &= ~window_bins(edge, masked_window)
@@ -119,7 +108,7 @@ def build_patterns(
     bins = np.searchsorted(edge, mass[inside], side="right") - 1
     w = np.ones(bins.size) if weight is None else np.asarray(weight, dtype=np.float64)[inside]
     picked = selected[:, inside]
-    spectra = _Spectra(edge, family, order, min_order, used)
+    spectra = _Spectra(background, used)
     shape = spectra.shape(_histogram(bins, w, n_bins), _histogram(bins, w * w, n_bins))
     sums = np.array([_histogram(bins[row], w[row], n_bins) for row in picked])
     squares = np.array([_histogram(bins[row], w[row] ** 2, n_bins) for row in picked])
@@ -154,16 +143,14 @@ def build_patterns(
 class _Spectra:
     """Smooth fits of spectra in the used bins, with a fallback that is smooth as well."""
 
-    edges: Floats
-    family: str
-    order: int | Literal["auto"]
-    min_order: int
+    background: Background
     used: Bools
 
     def shape(self, sums: Floats, squares: Floats) -> Floats:
         """Return the spectrum of all events, normalised in the used bins, of shape (n_bins,)."""
         counts = np.maximum(sums[None] * _scale(sums[None], squares[None]), 0.0)
-        fit = self._fit(counts, self._orders(counts)).require()
+        order = int(planned_orders(counts, self.background, ~self.used)[0])
+        fit = self.background.fit(counts, order, self.used).require()
         rate = fit.rate[0]
         return np.asarray(rate / rate[self.used].sum())
 
@@ -172,7 +159,7 @@ class _Spectra:
         null = np.outer(counts[:, self.used].sum(axis=1), shape)
         rich = np.flatnonzero(counts[:, self.used].sum(axis=1) >= LOOK_FIT)
         if rich.size:
-            orders = self._orders(counts[rich])
+            orders = planned_orders(counts[rich], self.background, ~self.used)
             for order in np.unique(orders):
                 rows = rich[orders == order]
                 self._replace(null, rows, counts[rows], int(order))
@@ -182,29 +169,18 @@ class _Spectra:
         """Return low-order smooth spectra of patterns, (n_patterns, n_bins)."""
         smooth = np.outer(counts[:, self.used].sum(axis=1), shape)
         if counts.shape[0]:
-            lowest = get_family(self.family).orders[0]
+            lowest = get_family(self.background.family).orders[0]
             self._replace(smooth, np.arange(counts.shape[0]), counts, lowest)
         return smooth
 
     def _replace(self, smooth: Floats, rows: NDArray[np.intp], counts: Floats, order: int) -> None:
         """Put fits in the place of the scaled shape where they have a sane solution."""
-        fit = self._fit(counts, np.full(rows.size, order))
+        fit = self.background.fit(counts, order, self.used)
         extra = fit.rate[:, ~self.used].sum(axis=1)
         before = smooth[rows][:, ~self.used].sum(axis=1)
         # A window at the end of the range is an extrapolation, which few events do not determine.
         sane = fit.converged & (extra <= _SANE * before) & (extra >= before / _SANE)
         smooth[rows[sane]] = fit.rate[sane]
-
-    def _fit(self, counts: Floats, orders: NDArray[np.int64]) -> BatchFit:
-        # Not integrated, as the looks' own fits: a null spectrum is then exactly in the family.
-        order = int(orders[0])
-        return fit_background(
-            counts, self.edges, self.family, order, mask=self.used, integrate=False
-        )
-
-    def _orders(self, counts: Floats) -> NDArray[np.int64]:
-        background = BackgroundPlan(self.family, self.order, self.min_order)
-        return planned_orders(counts, self.edges, background, ~self.used)
 
 
 @dataclass(frozen=True)

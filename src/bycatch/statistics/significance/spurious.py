@@ -9,15 +9,17 @@ spurious signal of the pair; its largest absolute value over the other families 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bycatch.errors import FitError
-from bycatch.statistics.fits.background import FAMILIES, SQRT_S, check_edges, get_family
+from bycatch.statistics.background import Background
+from bycatch.statistics.fits.background import FAMILIES, get_family
 from bycatch.statistics.fits.order import choose_order
-from bycatch.statistics.fits.poisson import BatchFit, check_counts, fit_background
+from bycatch.statistics.fits.poisson import BatchFit
 from bycatch.statistics.significance.local import window_bins, window_excess
 
 __all__ = ["spurious_signal", "spurious_signals"]
@@ -27,15 +29,12 @@ _EXCLUDED = 9.0  # deviance beyond the nominal one at which the sidebands exclud
 
 def spurious_signal(
     counts: ArrayLike,
-    edges: ArrayLike,
-    family: str,
+    background: Background,
     order: int,
     window: tuple[float, float],
     *,
     how: Literal["max", "rms"] = "max",
     alternatives: Sequence[str] | None = None,
-    integrate: bool | Literal["auto"] = False,
-    sqrt_s: float = SQRT_S,
 ) -> float:
     """Return the spurious signal of the background family, in events.
 
@@ -43,9 +42,9 @@ def spurious_signal(
     ----------
     counts : array_like of shape (n_bins,)
         Observed spectrum; the window's own counts are not used.
-    edges : array_like of shape (n_bins + 1,)
-    family : str
-        The search's family.
+    background : Background
+        The search's family, and how its own fit treats the bins. The alternatives are integrated
+        where that matters, so a search that should have integrated sees its mistake here.
     order : int
         Its number of parameters.
     window : tuple of float
@@ -54,10 +53,6 @@ def spurious_signal(
         Largest absolute value, or root mean square, over the other families.
     alternatives : sequence of str, optional
         Other families; all if not given.
-    integrate : bool or "auto"
-        How the search's own fit treats the bins. The alternatives are integrated where that
-        matters, so a search that should have integrated sees its mistake here.
-    sqrt_s : float
 
     Returns
     -------
@@ -69,30 +64,18 @@ def spurious_signal(
     FitError
         If the nominal fit fails, or no other family describes the events outside of the window.
     """
-    found = spurious_signals(
-        counts,
-        edges,
-        family,
-        order,
-        window,
-        alternatives=alternatives,
-        integrate=integrate,
-        sqrt_s=sqrt_s,
-    )
+    found = spurious_signals(counts, background, order, window, alternatives=alternatives)
     sizes = np.abs(list(found.values()))
     return float(sizes.max() if how == "max" else np.sqrt((sizes**2).mean()))
 
 
 def spurious_signals(
     counts: ArrayLike,
-    edges: ArrayLike,
-    family: str,
+    background: Background,
     order: int,
     window: tuple[float, float],
     *,
     alternatives: Sequence[str] | None = None,
-    integrate: bool | Literal["auto"] = False,
-    sqrt_s: float = SQRT_S,
 ) -> dict[str, float]:
     """Return the spurious signal against each other family.
 
@@ -104,14 +87,14 @@ def spurious_signals(
         Family name to fitted signal events (signed); families that are excluded by more than
         2 delta ln L = 9, have no solution or the same columns are left out.
     """
-    bounds = check_edges(edges)
-    table = check_counts(counts, len(bounds) - 1)
-    inside = window_bins(bounds, window)
-    nominal = fit_background(table, bounds, family, order, ~inside, sqrt_s=sqrt_s).require()
+    table, family = background.counts(counts), background.family
+    inside = window_bins(background.edges, window)
+    exact = replace(background, integrate="auto")
+    nominal = exact.fit(table, order, ~inside).require()
     names = [name for name in FAMILIES if name != family] if alternatives is None else alternatives
     asimov: dict[str, NDArray[np.float64]] = {}
     for name in names:
-        other = _alternative(table, bounds, name, family, order, inside, sqrt_s)
+        other = _alternative(table, exact, name, order, inside)
         if other is not None and other.deviance[0] < nominal.deviance[0] + _EXCLUDED:
             asimov[name] = other.rate[0]
     if not asimov:
@@ -121,15 +104,7 @@ def spurious_signals(
             f"widen the fit range or name alternatives."
         )
         raise FitError(message)
-    result = window_excess(
-        np.stack(list(asimov.values())),
-        bounds,
-        window,
-        family,
-        order,
-        integrate=integrate,
-        sqrt_s=sqrt_s,
-    )
+    result = window_excess(np.stack(list(asimov.values())), background, window, order)
     if result.reason:
         message = f"The fit of the spurious signal failed: {result.reason}."
         raise FitError(message)
@@ -138,22 +113,20 @@ def spurious_signals(
 
 def _alternative(
     table: NDArray[np.float64],
-    bounds: NDArray[np.float64],
+    nominal: Background,
     name: str,
-    family: str,
     order: int,
     inside: NDArray[np.bool_],
-    sqrt_s: float,
 ) -> BatchFit | None:
     """Fit another family outside of the window; None where it has no solution there."""
-    shape = get_family(name)
+    shape, other = get_family(name), replace(nominal, family=name)
     try:
-        chosen = int(choose_order(table, bounds, name, inside, sqrt_s=sqrt_s)[0])
+        chosen = int(choose_order(table, other, inside)[0])
         # a shorter function than the nominal one would show its stiffness, not a bias
         chosen = min(max(chosen, order), shape.orders[-1])
-        if set(shape.columns[:chosen]) <= set(get_family(family).columns[:order]):
+        if set(shape.columns[:chosen]) <= set(get_family(nominal.family).columns[:order]):
             return None
-        fit = fit_background(table, bounds, name, chosen, ~inside, sqrt_s=sqrt_s)
+        fit = other.fit(table, chosen, ~inside)
     except FitError:  # masses beyond sqrt(s), or too few bins
         return None
     return fit if fit.converged[0] else None

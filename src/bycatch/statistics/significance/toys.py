@@ -94,20 +94,13 @@ def toy_block(
     ToyBlock
     """
     counts = patterns.draw(rng, n_toys)
+    smooth = background.on(patterns.edges)
     r = np.full((n_toys, patterns.n_looks), np.nan)
     for i, ends in enumerate(patterns.windows):
         window = (float(ends[0]), float(ends[1]))
         spectra = np.ascontiguousarray(counts[:, i])
-        inside = window_bins(patterns.edges, window)
-        orders = planned_orders(spectra, patterns.edges, background, inside)
-        local = window_excess(
-            spectra,
-            patterns.edges,
-            window,
-            background.family,
-            orders,
-            systematic=float(systematics[i]),
-        )
+        orders = planned_orders(spectra, smooth, window_bins(smooth.edges, window))
+        local = window_excess(spectra, smooth, window, orders, float(systematics[i]))
         r[:, i] = np.where(local.converged, local.r, np.nan)
     return ToyBlock(r, ~np.isnan(r))
 

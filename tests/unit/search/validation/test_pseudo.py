@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,7 +19,9 @@ EDGES = np.arange(2700.0, 6501.0, 100.0)
 
 def _density():
     centre = (EDGES[:-1] + EDGES[1:]) / 2 / 13_000
-    return smooth_density(1e6 * (1 - centre) ** 9 * centre**-5 / 3e3, EDGES, PLAN)
+    return smooth_density(
+        1e6 * (1 - centre) ** 9 * centre**-5 / 3e3, replace(PLAN.on(EDGES), integrate="auto")
+    )
 
 
 PLAN = BackgroundPlan("dijet", 3)
@@ -60,7 +63,7 @@ def test_a_pool_that_is_too_small_is_refused():
 
 def test_an_empty_spectrum_gives_no_number():
     counts = np.vstack([np.zeros(EDGES.size - 1), 3000 * _density().fractions(EDGES)])
-    fitted = fit_selected(counts, EDGES, (3300.0, 3700.0), PLAN)
+    fitted = fit_selected(counts, PLAN.on(EDGES), (3300.0, 3700.0))
     assert np.isnan(fitted["r"][0])
     # An exact spectrum has no excess, and the systematic cannot change that. Two deviances of
     # some 100 that agree to 1e-9 differ by 1e-7, of which r is the root.

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bycatch.errors import FitError
-from bycatch.statistics.fits.poisson import fit_background
+from bycatch.statistics.background import Background
 from bycatch.statistics.fits.turnon import fit_turn_on
 
 EDGES = np.linspace(2000.0, 6000.0, 41)
@@ -31,7 +31,7 @@ def test_it_describes_toys_that_the_dijet_function_cannot() -> None:
     counts = np.random.default_rng(51).poisson(rates(2400.0, 200.0))
     fit = fit_turn_on(counts, EDGES)
     assert fit.deviance < 34 + 4 * np.sqrt(2 * 34)  # 40 bins, 6 parameters
-    assert fit_background(counts, EDGES, "dijet", 5).deviance[0] > fit.deviance + 50.0
+    assert Background("dijet", EDGES).fit(counts, 5).deviance[0] > fit.deviance + 50.0
     error = np.sqrt(fit.covariance[4, 4])
     assert abs(fit.turn_on - 2400.0) < 5.0 * error
     assert fit.coef.shape == (4,)

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 from bycatch.errors import DataError
+from bycatch.statistics.background import Background
 from bycatch.statistics.significance.overlaps import build_patterns
 from bycatch.statistics.significance.patterns import Patterns
 
 EDGES = np.arange(2700.0, 6501.0, 100.0)
+DIJET = Background("dijet", EDGES, integrate=False, order=3)
 WINDOWS = ((3100.0, 3500.0), (3300.0, 3700.0), (3500.0, 3900.0))
 POINTS = (0.1, 0.02)
 
@@ -57,7 +59,7 @@ def make(n=20_000, seed=0, n_signal=0):
 
 def test_every_look_is_the_sum_of_its_patterns():
     selected, mass = make()
-    patterns = build_patterns(selected, mass, EDGES, LOOKS, "dijet", 3)
+    patterns = build_patterns(selected, mass, DIJET, LOOKS)
     inside = (mass >= EDGES[0]) & (mass < EDGES[-1])
     total = patterns.null.sum(axis=1)
     # A Poisson fit with a free normalisation reproduces the total.
@@ -68,7 +70,7 @@ def test_every_look_is_the_sum_of_its_patterns():
 
 def test_draws_have_poisson_margins_and_integer_counts():
     selected, mass = make(5000)
-    patterns = build_patterns(selected, mass, EDGES, LOOKS, "dijet", 3)
+    patterns = build_patterns(selected, mass, DIJET, LOOKS)
     assert 0 < patterns.n_common < patterns.rate.shape[0]
     n_toys = 4000
     counts = patterns.draw(np.random.default_rng(1), n_toys)
@@ -85,7 +87,7 @@ def test_draws_have_poisson_margins_and_integer_counts():
 
 def test_nested_working_points_stay_nested_in_every_toy():
     selected, mass = make(5000)
-    patterns = build_patterns(selected, mass, EDGES, LOOKS, "dijet", 3)
+    patterns = build_patterns(selected, mass, DIJET, LOOKS)
     counts = patterns.draw(np.random.default_rng(2), 200)
     for loose, tight in zip(range(0, 12, 2), range(1, 12, 2), strict=True):
         assert np.all(counts[:, tight] <= counts[:, loose])
@@ -93,7 +95,7 @@ def test_nested_working_points_stay_nested_in_every_toy():
 
 def test_shared_events_are_as_in_the_data():
     selected, mass = make(20_000)
-    patterns = build_patterns(selected, mass, EDGES, LOOKS, "dijet", 3)
+    patterns = build_patterns(selected, mass, DIJET, LOOKS)
     shared = (patterns.member[:, :, None] & patterns.member[:, None, :]) * 1.0
     expected = np.einsum("k,kab->ab", patterns.rate.sum(axis=1), shared)
     inside = (mass >= EDGES[0]) & (mass < EDGES[-1])
@@ -108,9 +110,19 @@ def test_a_bump_in_the_data_is_not_in_the_null():
     quiet_selected, quiet_mass = make(20_000)
     window = (3300.0, 3700.0)
     inside = (EDGES[:-1] >= window[0]) & (EDGES[1:] <= window[1])
-    patterns = build_patterns(selected, mass, EDGES, LOOKS, "dijet", 3, masked_window=window)
+    patterns = build_patterns(
+        selected,
+        mass,
+        DIJET,
+        LOOKS,
+        masked_window=window,
+    )
     quiet = build_patterns(
-        quiet_selected, quiet_mass, EDGES, LOOKS, "dijet", 3, masked_window=window
+        quiet_selected,
+        quiet_mass,
+        DIJET,
+        LOOKS,
+        masked_window=window,
     )
     background = quiet.expected()[:, inside].sum(axis=1)
     data = np.array(
@@ -124,7 +136,7 @@ def test_a_bump_in_the_data_is_not_in_the_null():
 
 
 def test_arrays_round_trip():
-    patterns = build_patterns(*make(3000), EDGES, LOOKS, "dijet", 3)
+    patterns = build_patterns(*make(3000), DIJET, LOOKS)
     again = Patterns.from_arrays(patterns.to_arrays())
     one, two = (p.draw(np.random.default_rng(3), 5) for p in (patterns, again))
     np.testing.assert_array_equal(one, two)
@@ -132,9 +144,13 @@ def test_arrays_round_trip():
 
 def test_weight_two_gives_effective_counts_of_the_unweighted():
     selected, mass = make(5000)
-    plain = build_patterns(selected, mass, EDGES, LOOKS, "dijet", 3)
+    plain = build_patterns(selected, mass, DIJET, LOOKS)
     double = build_patterns(
-        selected, mass, EDGES, LOOKS, "dijet", 3, weight=np.full(mass.size, 2.0)
+        selected,
+        mass,
+        DIJET,
+        LOOKS,
+        weight=np.full(mass.size, 2.0),
     )
     np.testing.assert_allclose(double.expected(), plain.expected(), rtol=1e-9)
     np.testing.assert_array_equal(
@@ -146,7 +162,7 @@ def test_signed_weights_keep_mean_and_variance():
     selected, mass = make(20_000)
     rng = np.random.default_rng(6)
     weight = np.where(rng.random(mass.size) < 0.1, -1.0, 1.0)
-    patterns = build_patterns(selected, mass, EDGES, LOOKS, "dijet", 3, weight=weight)
+    patterns = build_patterns(selected, mass, DIJET, LOOKS, weight=weight)
     counts = patterns.draw(np.random.default_rng(7), 2000)
     mean, variance = counts.sum(axis=2).mean(axis=0), counts.sum(axis=2).var(axis=0)
     inside = (mass >= EDGES[0]) & (mass < EDGES[-1])
@@ -163,14 +179,14 @@ def test_more_than_64_looks_are_told_apart():
     mass = dijet_mass(rng, n)
     selected = rng.random((70, n)) < 0.5
     looks = [Key("m", WINDOWS[i % 3], 0.5) for i in range(70)]
-    patterns = build_patterns(selected, mass, EDGES, looks, "dijet", 3)
+    patterns = build_patterns(selected, mass, DIJET, looks)
     assert patterns.member.shape == (n, 70)
 
 
 def test_thinning_keeps_the_margins(monkeypatch):
     monkeypatch.setattr("bycatch.statistics.significance.overlaps.MOST_PATTERNS", 100)
     selected, mass = make(20_000)
-    patterns = build_patterns(selected, mass, EDGES, LOOKS, "dijet", 3)
+    patterns = build_patterns(selected, mass, DIJET, LOOKS)
     assert patterns.rate.shape[0] <= 100
     assert np.all(np.abs(patterns.expected() - patterns.null) <= 0.02 * np.sqrt(patterns.null + 1))
 
@@ -179,4 +195,10 @@ def test_says_when_nothing_is_left():
     selected, mass = make(2000)
     selected &= (mass > 3300) & (mass < 3700)
     with pytest.raises(DataError, match="loosen the working points"):
-        build_patterns(selected, mass, EDGES, LOOKS, "dijet", 3, masked_window=(3300.0, 3700.0))
+        build_patterns(
+            selected,
+            mass,
+            DIJET,
+            LOOKS,
+            masked_window=(3300.0, 3700.0),
+        )

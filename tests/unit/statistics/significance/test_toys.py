@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy.stats import kstest
 
+from bycatch.statistics.background import Background
 from bycatch.statistics.plan import BackgroundPlan
 from bycatch.statistics.significance.global_p import global_p
 from bycatch.statistics.significance.local import window_excess
@@ -17,6 +18,7 @@ from bycatch.statistics.significance.toys import block_sizes, merge_blocks, toy_
 from bycatch.tasks.executor import run_tasks
 
 EDGES = np.arange(2700.0, 6501.0, 100.0)
+DIJET = Background("dijet", EDGES, integrate=False, order=3)
 WINDOWS = ((3100.0, 3500.0), (3300.0, 3700.0), (3700.0, 4100.0))
 POINTS = (0.5, 0.1)
 PLAN = BackgroundPlan("dijet", 3)
@@ -57,7 +59,9 @@ def observe(selected, mass):
     r = np.empty(len(selected))
     for window in WINDOWS:
         rows = [i for i in range(len(selected)) if LOOKS[i].window == window]
-        r[rows] = window_excess(counts[rows], EDGES, window, "dijet", 3).r
+        r[rows] = window_excess(
+            counts[rows], Background("dijet", EDGES, integrate=False), window, 3
+        ).r
     return r
 
 
@@ -71,7 +75,11 @@ def data(seed, n=20_000, n_signal=0):
 def test_looks_are_standard_normal_in_toys_whatever_the_data_hold(n_signal):
     selected, mass = data(3, n_signal=n_signal)
     patterns = build_patterns(
-        selected, mass, EDGES, LOOKS, "dijet", 3, masked_window=(3300.0, 3700.0)
+        selected,
+        mass,
+        DIJET,
+        LOOKS,
+        masked_window=(3300.0, 3700.0),
     )
     block = toy_block(patterns, PLAN, np.zeros(len(LOOKS)), np.random.default_rng(1), 1000)
     assert block.converged.all()
@@ -82,7 +90,7 @@ def test_looks_are_standard_normal_in_toys_whatever_the_data_hold(n_signal):
 def test_correlations_between_looks_agree_with_independent_data_sets():
     n_sets, n_toys = 300, 1500
     direct = np.array([observe(*data(100 + seed, n=4000)) for seed in range(n_sets)])
-    patterns = build_patterns(*data(7, n=4000), EDGES, LOOKS, "dijet", 3)
+    patterns = build_patterns(*data(7, n=4000), DIJET, LOOKS)
     block = toy_block(patterns, PLAN, np.zeros(len(LOOKS)), np.random.default_rng(2), n_toys)
     upper = np.triu_indices(len(LOOKS), 1)
     one, two = np.corrcoef(direct.T)[upper], np.corrcoef(block.r.T)[upper]
@@ -99,7 +107,7 @@ def test_global_p_is_uniform_over_null_data():
     p = []
     for seed in range(150):
         selected, mass = data(1000 + seed, n=2500)
-        patterns = build_patterns(selected[:6], mass, EDGES, LOOKS[:6], "dijet", 3)
+        patterns = build_patterns(selected[:6], mass, DIJET, LOOKS[:6])
         rng = np.random.default_rng(seed)
         block = toy_block(patterns, PLAN, np.zeros(6), rng, 99)
         observed = observe(selected[:6], mass).max()
@@ -115,7 +123,11 @@ def test_a_big_signal_gets_the_smallest_possible_p():
     best = int(np.argmax(observed))
     assert observed[best] > 8
     patterns = build_patterns(
-        selected, mass, EDGES, LOOKS, "dijet", 3, masked_window=LOOKS[best].window
+        selected,
+        mass,
+        DIJET,
+        LOOKS,
+        masked_window=LOOKS[best].window,
     )
     block = toy_block(patterns, PLAN, np.zeros(len(LOOKS)), np.random.default_rng(4), 300)
     result = global_p(observed[best], merge_blocks([block.r]).maxima)
@@ -123,7 +135,7 @@ def test_a_big_signal_gets_the_smallest_possible_p():
 
 
 def test_more_looks_cost_more():
-    patterns = build_patterns(*data(9), EDGES, LOOKS, "dijet", 3)
+    patterns = build_patterns(*data(9), DIJET, LOOKS)
     r = toy_block(patterns, PLAN, np.zeros(len(LOOKS)), np.random.default_rng(4), 500).r
     few = global_p(2.0, merge_blocks([r[:, :1]]).maxima)
     many = global_p(2.0, merge_blocks([r]).maxima)
@@ -131,7 +143,9 @@ def test_more_looks_cost_more():
 
 
 def test_the_order_is_chosen_anew_and_systematics_are_used():
-    patterns = build_patterns(*data(9), EDGES, LOOKS, "dijet", "auto")
+    patterns = build_patterns(
+        *data(9), Background("dijet", EDGES, integrate=False, order="auto"), LOOKS
+    )
     auto = BackgroundPlan("dijet", "auto")
     free = toy_block(patterns, auto, np.zeros(len(LOOKS)), np.random.default_rng(4), 200).r
     bound = toy_block(patterns, auto, np.full(len(LOOKS), 100.0), np.random.default_rng(4), 200).r
@@ -140,7 +154,7 @@ def test_the_order_is_chosen_anew_and_systematics_are_used():
 
 
 def test_blocks_depend_on_their_index_alone():
-    arrays = build_patterns(*data(11, n=4000), EDGES, LOOKS, "dijet", 3).to_arrays()
+    arrays = build_patterns(*data(11, n=4000), DIJET, LOOKS).to_arrays()
     sizes = block_sizes(600)
     assert sizes == [250, 250, 100]
     tasks = [
