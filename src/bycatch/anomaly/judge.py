@@ -129,31 +129,27 @@ class Measured:
             "supervised": self.supervised,
             "contamination": self.contamination,
             "contamination_found": self.contamination_found,
-            "pixels": None if self.pixels is None else vars(self.pixels),
+            "pixels": self.pixels,
             "variant": self.variant,
             "n_learn": self.n_learn,
             "n_background": self.curve.n_background,
             "n_signal": self.curve.n_signal,
             "auc": self.auc,
             "auc_error": self.auc_error,
-            "auc_members": list(self.auc_spread.values),
+            "auc_members": self.auc_spread.values,
             "auc_spread": self.auc_spread.deviation,
             "rejection": [
-                {
-                    **found.to_json(),
-                    "members": list(spread.values),
-                    "spread": spread.deviation,
-                }
+                {**found.to_json(), "members": spread.values, "spread": spread.deviation}
                 for found, spread in zip(self.rejections, self.rejection_spread, strict=True)
             ],
             "max_sic": self.best.value,
             "max_sic_error": self.best.error,
             "max_sic_eps_b": self.best.eps_b,
             "max_sic_eps_s": self.best.eps_s,
-            "max_sic_members": list(self.sic_spread.values),
+            "max_sic_members": self.sic_spread.values,
             "max_sic_spread": self.sic_spread.deviation,
-            "tpr": self.tpr.to_json(),
-            "roc": [list(point) for point in self.curve.thin()],
+            "tpr": self.tpr,
+            "roc": list(self.curve.thin()),
         }
 
 

@@ -15,7 +15,7 @@ from bycatch.anomaly.judge import Measured
 from bycatch.anomaly.latent import Viewed
 from bycatch.anomaly.sample import SampleSize
 from bycatch.anomaly.sculpt import Sculpted
-from bycatch.tasks.result import Result, plain
+from bycatch.tasks.result import Result, document
 
 __all__ = ["Explained", "Learned", "ScoreResult"]
 
@@ -120,18 +120,17 @@ class ScoreResult(Result):
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as JSON can hold it; what is NaN or infinite becomes None."""
-        found = {
-            "version": __version__,
-            "config": self.config,
-            "samples": self.samples,
-            "representation": {"layout": self.layout, "names": self.names},
-            "methods": self.methods,
-            "reference": self.reference,
-            "scores": self.measured,
-            "sculpting": self.sculpted,
-            "hunts": self.hunted,
-            "contributions": self.explained,
-            "latent": self.latent,
-            "citations": self.citations,
-        }
-        return {name: plain(value) for name, value in found.items()}
+        return document(
+            version=__version__,
+            config=self.config,
+            samples=self.samples,
+            representation={"layout": self.layout, "names": self.names},
+            methods=self.methods,
+            reference=self.reference,
+            scores=self.measured,
+            sculpting=self.sculpted,
+            hunts=self.hunted,
+            contributions=self.explained,
+            latent=self.latent,
+            citations=self.citations,
+        )

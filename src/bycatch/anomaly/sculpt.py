@@ -16,6 +16,7 @@ from bycatch.errors import BycatchError
 from bycatch.evaluate.score_tables import REFERENCE
 from bycatch.evaluate.sculpting import EFFICIENCIES, Sculpting, sculpting
 from bycatch.tasks.random import child_seed
+from bycatch.tasks.result import document
 
 __all__ = ["Sculpted", "direct", "falling_range", "leveled", "mass_range", "sculpt_all"]
 
@@ -50,7 +51,7 @@ class Sculpted:
     def to_json(self) -> dict[str, Any]:
         """Return the numbers as JSON can hold them."""
         kept = {k: v for k, v in vars(self).items() if k != "found"}
-        return {**kept, "found": None if self.found is None else self.found.to_json()}
+        return document(**kept, found=self.found)  # last: a public format
 
 
 def leveled(score: Floats, fold: NDArray[np.int8], weight: Floats) -> Floats:

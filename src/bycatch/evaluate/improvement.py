@@ -14,11 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from bycatch.evaluate.operating import tpr_at
 from bycatch.evaluate.roc import Roc
+from bycatch.tasks.result import Plain
 
 __all__ = [
     "EPS_B",
@@ -31,7 +33,7 @@ EPS_B = (1e-2, 1e-3, 1e-4)
 
 
 @dataclass(frozen=True)
-class Improvement:
+class Improvement(Plain):
     """What one score is worth for one signal in one channel.
 
     Attributes
@@ -52,6 +54,8 @@ class Improvement:
     status : str
         ``ok``, or a sentence that says why the numbers are weak.
     """
+
+    further: ClassVar = ("improvements", "total", "total_error")
 
     method: str
     signal: str

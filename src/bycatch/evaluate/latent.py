@@ -16,7 +16,6 @@ References
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +31,7 @@ from bycatch.evaluate.replicas import (
 )
 from bycatch.evaluate.sizes import kish
 from bycatch.tasks.random import stream
-from bycatch.tasks.result import plain
+from bycatch.tasks.result import Plain
 
 __all__ = ["LatentView", "explained_variance", "latent_view", "reduction_ratio"]
 
@@ -40,7 +39,7 @@ _TINY = 1e-12
 
 
 @dataclass(frozen=True)
-class LatentView:
+class LatentView(Plain):
     """What a latent space does with events.
 
     Attributes
@@ -76,10 +75,6 @@ class LatentView:
     effective_rank: Measured
     clusters: Clusters | None
     n_events: float
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the numbers as JSON can hold them."""
-        return {name: plain(value) for name, value in vars(self).items()}
 
 
 def reduction_ratio(n_inputs: int, n_latent: int) -> float:

@@ -11,7 +11,7 @@ themselves, for others the tail counts with the weights that it has.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -20,6 +20,7 @@ from scipy.stats import beta, binom
 
 from bycatch.errors import DataError
 from bycatch.evaluate.roc import Roc
+from bycatch.tasks.result import Plain, document
 
 __all__ = ["LEVEL", "Efficiency", "Rejection", "TruePositives", "efficiency", "rejection", "tpr_at"]
 
@@ -32,7 +33,7 @@ Side = Literal["background", "signal"]
 
 
 @dataclass(frozen=True)
-class Efficiency:
+class Efficiency(Plain):
     """A weighted efficiency with its interval.
 
     Attributes
@@ -51,10 +52,6 @@ class Efficiency:
     interval: tuple[float, float]
     n_passed: float
     n_total: float
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the numbers as JSON can hold them."""
-        return {**asdict(self), "interval": list(self.interval)}
 
 
 @dataclass(frozen=True)
@@ -96,20 +93,20 @@ class TruePositives:
 
     def to_json(self) -> dict[str, Any]:
         """Return the numbers as JSON can hold them."""
-        return {
-            "fpr": self.fpr,
-            "threshold": self.threshold if np.isfinite(self.threshold) else None,
-            "tpr": self.value,
-            "interval": list(self.interval),
-            "threshold_interval": list(self.threshold_interval),
-            "background": self.background.to_json(),
-            "signal": self.signal.to_json(),
-            "status": self.status,
-        }
+        return document(
+            fpr=self.fpr,
+            threshold=self.threshold,
+            tpr=self.value,
+            interval=self.interval,
+            threshold_interval=self.threshold_interval,
+            background=self.background,
+            signal=self.signal,
+            status=self.status,
+        )
 
 
 @dataclass(frozen=True)
-class Rejection:
+class Rejection(Plain):
     """The inverse background efficiency 1 / eps_B at a signal efficiency.
 
     Attributes
@@ -137,22 +134,6 @@ class Rejection:
     interval: tuple[float, float]
     background: Efficiency
     status: str
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the numbers as JSON can hold them; what is infinite or NaN becomes None."""
-        return {
-            "eps_s": self.eps_s,
-            "threshold": _finite(self.threshold),
-            "value": _finite(self.value),
-            "error": _finite(self.error),
-            "interval": [_finite(end) for end in self.interval],
-            "background": self.background.to_json(),
-            "status": self.status,
-        }
-
-
-def _finite(value: float) -> float | None:
-    return value if np.isfinite(value) else None
 
 
 def efficiency(curve: Roc, point: int, side: Side, level: float = LEVEL) -> Efficiency:

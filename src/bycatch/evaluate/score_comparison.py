@@ -13,7 +13,7 @@ References
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from bycatch.errors import DataError
 from bycatch.evaluate.improvement import Improvement
 from bycatch.tasks.random import stream
-from bycatch.tasks.result import Result, plain
+from bycatch.tasks.result import Result, document
 
 __all__ = ["Comparison", "Summary", "compare_scores"]
 
@@ -132,30 +132,20 @@ class Comparison(Result):
     def to_json(self) -> dict[str, Any]:
         """Return the numbers as JSON can hold them; NaN becomes None."""
         best = self.best_for_most
-        found = {
-            "summaries": self.summaries,
-            "highest_median": self.highest_median.method,
-            "highest_minimum": self.highest_minimum.method,
-            "best_for_most": None if best is None else best.method,
-            "signals": self.signals,
-            "improvements": [_cell(cell) for cell in self.improvements],
-            "notes": self.notes,
-            "citations": self.citations,
-            "supervised": {
+        return document(
+            summaries=self.summaries,
+            highest_median=self.highest_median.method,
+            highest_minimum=self.highest_minimum.method,
+            best_for_most=None if best is None else best.method,
+            signals=self.signals,
+            improvements=self.improvements,
+            notes=self.notes,
+            citations=self.citations,
+            supervised={
                 "summaries": self.references,
-                "improvements": [_cell(cell) for cell in self.reference_improvements],
+                "improvements": self.reference_improvements,
             },
-        }
-        return {name: plain(value) for name, value in found.items()}
-
-
-def _cell(cell: Improvement) -> dict[str, Any]:
-    return {
-        **asdict(cell),
-        "improvements": cell.improvements,
-        "total": cell.total,
-        "total_error": cell.total_error,
-    }
+        )
 
 
 def compare_scores(

@@ -15,8 +15,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,6 +24,7 @@ from numpy.typing import ArrayLike, NDArray
 from bycatch.errors import DataError
 from bycatch.evaluate.sizes import kish
 from bycatch.tasks.random import stream
+from bycatch.tasks.result import Plain
 
 __all__ = ["EFFICIENCIES", "Sculpting", "SculptingPoint", "jensen_shannon", "sculpting"]
 
@@ -31,7 +32,7 @@ EFFICIENCIES = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
 
 
 @dataclass(frozen=True)
-class SculptingPoint:
+class SculptingPoint(Plain):
     """What one cut does to the spectrum.
 
     Attributes
@@ -55,6 +56,8 @@ class SculptingPoint:
         ``ok``, or a sentence that says why there is no number.
     """
 
+    further: ClassVar = ("excess",)
+
     efficiency: float
     threshold: float
     n_passed: float
@@ -72,7 +75,7 @@ class SculptingPoint:
 
 
 @dataclass(frozen=True)
-class Sculpting:
+class Sculpting(Plain):
     """What cuts on a score do to the spectrum of a variable.
 
     Attributes
@@ -97,24 +100,6 @@ class Sculpting:
     n_outside: int
     n_draws: int
     points: tuple[SculptingPoint, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the numbers as JSON can hold them; NaN becomes None."""
-        points = []
-        for point in self.points:
-            values = {**asdict(point), "excess": point.excess, "passed": list(point.passed)}
-            points.append(
-                {
-                    key: None if isinstance(value, float) and not np.isfinite(value) else value
-                    for key, value in values.items()
-                }
-            )
-        return {
-            **asdict(self),
-            "edges": list(self.edges),
-            "spectrum": list(self.spectrum),
-            "points": points,
-        }
 
 
 def jensen_shannon(p: ArrayLike, q: ArrayLike) -> NDArray[np.float64]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -14,7 +14,7 @@ from bycatch.hunt.histogram import Histogram
 from bycatch.hunt.statistic import Mode, Scan
 from bycatch.statistics.fits.background import SQRT_S
 from bycatch.statistics.significance.global_p import GlobalP
-from bycatch.tasks.result import Result
+from bycatch.tasks.result import Result, document
 
 __all__ = ["FoundWindow", "HuntFit", "HuntPlan", "HuntResult", "parse_widths"]
 
@@ -166,33 +166,33 @@ class HuntResult(Result):
     def to_json(self) -> dict[str, Any]:
         """Return everything but the scan and the toys as JSON-compatible values."""
         histogram = self.histogram
-        return {
-            "version": __version__,
-            "plan": asdict(self.plan),
-            "histogram": {
+        return document(
+            version=__version__,
+            plan=self.plan,
+            histogram={
                 "source": histogram.source,
                 "label": histogram.label,
                 "n_bins": histogram.n_bins,
                 "n_events": float(histogram.counts.sum()),
                 "scale": histogram.scale,
-                "notes": list(histogram.notes),
+                "notes": histogram.notes,
             },
-            "best": asdict(self.best),
-            "further": [asdict(window) for window in self.windows[1:]],
-            "global_p": self.global_p.p,
-            "global_p_interval": list(self.global_p.interval),
-            "global_z": self.global_p.z,
-            "n_toys": self.global_p.n_toys,
-            "n_windows": len(self.scan.windows),
-            "fit": asdict(self.fit),
-            "spectrum": {
-                "edges": histogram.edges.tolist(),
-                "counts": histogram.counts.tolist(),
-                "fit": self.rate.tolist(),
-                "fit_error": self.rate_error.tolist(),
+            best=self.best,
+            further=self.windows[1:],
+            global_p=self.global_p.p,
+            global_p_interval=self.global_p.interval,
+            global_z=self.global_p.z,
+            n_toys=self.global_p.n_toys,
+            n_windows=len(self.scan.windows),
+            fit=self.fit,
+            spectrum={
+                "edges": histogram.edges,
+                "counts": histogram.counts,
+                "fit": self.rate,
+                "fit_error": self.rate_error,
             },
-            "citations": ["bumphunter"],  # its own paper alone: a public format
-        }
+            citations=["bumphunter"],  # its own paper alone, as it always stood here
+        )
 
 
 def parse_widths(text: str) -> tuple[int, ...]:

@@ -23,20 +23,16 @@ LONG_TABLE = 24
 TOP_EVENTS = 10
 
 
-def _as_json(items: Sequence[Any]) -> list[Any]:
-    return [plain(vars(item)) for item in items]
-
-
 def _write_json(path: Path, value: Any) -> None:
     text = json.dumps(plain(value), indent=1, allow_nan=False)
     atomic_write(path, (text + "\n").encode())
 
 
 def _write_numbers(result: SearchResult, folder: Path) -> None:
-    _write_json(folder / "spectra.json", _as_json(result.spectra))
-    _write_json(folder / "features.json", _as_json(result.features))
-    _write_json(folder / "curves.json", _as_json(result.curves))
-    _write_json(folder / "densities.json", _as_json(result.densities))
+    _write_json(folder / "spectra.json", result.spectra)
+    _write_json(folder / "features.json", result.features)
+    _write_json(folder / "curves.json", result.curves)
+    _write_json(folder / "densities.json", result.densities)
     _write_json(folder / "comparison.json", comparison.as_json(result))
     toys = {
         "observed": result.best.local_z,

@@ -9,7 +9,7 @@ that knows that one signal only, the supervised reference.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,12 +20,13 @@ from bycatch.evaluate.roc import max_sic, roc
 from bycatch.learn.members import check_option
 from bycatch.score.cocktail import Cocktail
 from bycatch.tasks.random import stream
+from bycatch.tasks.result import Plain
 
 __all__ = ["Transfer", "transfer_matrix"]
 
 
 @dataclass(frozen=True)
-class Transfer:
+class Transfer(Plain):
     """What classifiers of different cocktails are worth for each signal.
 
     Attributes
@@ -76,16 +77,6 @@ class Transfer:
     def left_out(self) -> dict[str, tuple[float, float]]:
         """Area and error of each signal where the cocktail was trained without it."""
         return {name: self.row(f"without {name}")[name] for name in self.signals}
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the numbers as JSON can hold them; NaN becomes None."""
-        return {key: _plain(value) for key, value in asdict(self).items()}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 def transfer_matrix(

@@ -10,12 +10,13 @@ from __future__ import annotations
 from bycatch.tasks.executor import one_thread, run_tasks
 from bycatch.tasks.files import atomic_file, atomic_write, file_signature
 from bycatch.tasks.progress import Progress, SilentProgress, TerminalProgress, open_progress
-from bycatch.tasks.result import Result, plain
+from bycatch.tasks.result import Plain, Result, document, plain
 from bycatch.tasks.run import Job, Run, Runnable, run_verb
 from bycatch.tasks.store import RunFolder, Step, canonical_json, fingerprint
 
 __all__ = [
     "Job",
+    "Plain",
     "Progress",
     "Result",
     "Run",
@@ -27,6 +28,7 @@ __all__ = [
     "atomic_file",
     "atomic_write",
     "canonical_json",
+    "document",
     "file_signature",
     "fingerprint",
     "one_thread",

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-__all__ = ["Result", "plain"]
+__all__ = ["Plain", "Result", "document", "plain"]
 
 
 def plain(value: Any) -> Any:
@@ -32,20 +32,31 @@ def plain(value: Any) -> Any:
     return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
-class Result:
-    """What a verb found: the base of frozen dataclasses.
+def document(**found: Any) -> dict[str, Any]:
+    """Return named values as a mapping that JSON can hold."""
+    return {name: plain(value) for name, value in found.items()}
 
-    ``result.json`` holds the fields in their order, but for those that `apart` names. A verb whose
-    public format has other names than its fields writes a `to_json` of its own. Its page asks it
-    for `citations`: a field, a property or a constant of the class.
-    """
+
+class Plain:
+    """Base of frozen dataclasses that JSON holds as they are: their fields, in their order."""
 
     apart: ClassVar[tuple[str, ...]] = ()
-    """Fields that are too large for ``result.json``; they go into files beside it."""
+    """Fields that JSON does not hold: large ones go into files of their own."""
+    further: ClassVar[tuple[str, ...]] = ()
+    """Properties and constants that JSON holds behind the fields."""
 
     def to_json(self) -> dict[str, Any]:
-        """Return the result as JSON can hold it; what is NaN or infinite becomes None."""
-        return {name: plain(value) for name, value in vars(self).items() if name not in self.apart}
+        """Return the fields as JSON can hold them; what is NaN or infinite becomes None."""
+        names = [name for name in vars(self) if name not in self.apart]
+        return document(**{name: getattr(self, name) for name in (*names, *self.further)})
+
+
+class Result(Plain):
+    """What a verb found: the base of frozen dataclasses that become ``result.json``.
+
+    A verb whose public format has other names than its fields writes a `to_json` of its own. Its
+    page asks it for `citations`: a field, a property or a constant of the class.
+    """
 
     def _headline(self) -> dict[str, Any]:
         """Return the fields that are one number or word each: what fits on a line."""

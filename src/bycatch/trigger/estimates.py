@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.stats import beta
 
 from bycatch.evaluate.sizes import kish
+from bycatch.tasks.result import document
 
 __all__ = ["Estimate", "binomial_interval", "weighted_fraction"]
 
@@ -64,13 +65,12 @@ class Estimate:
 
     def to_json(self) -> dict[str, Any]:
         """Return the number as JSON can hold it; what is infinite or NaN becomes None."""
-        ends = [end if np.isfinite(end) else None for end in (self.value, self.low, self.high)]
-        return {
-            "value": ends[0],
-            "interval": ends[1:],
-            "n_effective": self.n_effective,
-            "extrapolated": self.extrapolated,
-        }
+        return document(
+            value=self.value,
+            interval=(self.low, self.high),
+            n_effective=self.n_effective,
+            extrapolated=self.extrapolated,
+        )
 
 
 def binomial_interval(value: float, variance: float, level: float) -> tuple[float, float]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from bycatch import __version__
-from bycatch.tasks import Result, Run, Step
+from bycatch.tasks import Result, Run, Step, document
 from bycatch.trigger.mixture import Mixture, Sample
 from bycatch.trigger.plan import TriggerPlan
 from bycatch.trigger.rates import Rate
@@ -56,21 +56,21 @@ class TriggerResult(Result):
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as JSON can hold it."""
-        return {
-            "version": self.version,
-            "config": self.config,
-            "luminosity_fb_per_month": self.plan.luminosity.per_month,
-            "days_per_month": 30,
-            "level": self.plan.level,
-            "efficiency": "absolute: acceptance x existing trigger x score",
-            "background": [self._process(s) for s in self.background],
-            "signals": [self._process(s) for s in self.signals],
-            "rate_before_score_per_day": self.mixture.total("rate"),
-            "tail": self.tail.to_json(),
-            "working_points": [point.to_json() for point in self.points],
-            "tables": [row.to_json() for row in self.rows],
-            "citations": self.citations,
-        }
+        return document(
+            version=self.version,
+            config=self.config,
+            luminosity_fb_per_month=self.plan.luminosity.per_month,
+            days_per_month=30,
+            level=self.plan.level,
+            efficiency="absolute: acceptance x existing trigger x score",
+            background=[self._process(s) for s in self.background],
+            signals=[self._process(s) for s in self.signals],
+            rate_before_score_per_day=self.mixture.total("rate"),
+            tail=self.tail,
+            working_points=self.points,
+            tables=self.rows,
+            citations=self.citations,
+        )
 
     def _process(self, sample: Sample) -> dict[str, Any]:
         plans = {p.name: p for p in (*self.plan.background, *self.plan.signals)}

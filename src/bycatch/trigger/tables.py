@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from bycatch.evaluate.operating import LEVEL
+from bycatch.tasks.result import document
 from bycatch.trigger.estimates import Estimate, weighted_fraction
 from bycatch.trigger.mixture import Sample
 from bycatch.trigger.rates import DAYS_PER_MONTH, Luminosity, Normalisation
@@ -72,27 +73,23 @@ class SignalRow:
 
     def to_json(self) -> dict[str, Any]:
         """Return the row as JSON can hold it."""
-        return {
-            "name": self.name,
-            "budget": self.budget,
-            "acceptance_times_trigger": self.selected,
-            "score_efficiency": self.score_efficiency.to_json(),
-            "efficiency": self.efficiency.to_json(),
-            "cross_section_pb_for_events_per_month": [
+        return document(
+            name=self.name,
+            budget=self.budget,
+            acceptance_times_trigger=self.selected,
+            score_efficiency=self.score_efficiency,
+            efficiency=self.efficiency,
+            cross_section_pb_for_events_per_month=[
                 {"events": number, **found.to_json()} for number, found in self.events
             ],
-            "cross_section_pb_for_s_over_b": {
+            cross_section_pb_for_s_over_b={
                 "s_over_b": self.purity[0],
                 **self.purity[1].to_json(),
             },
-            "menu_efficiency": None
-            if self.menu_efficiency is None
-            else self.menu_efficiency.to_json(),
-            "pure_efficiency": None
-            if self.pure_efficiency is None
-            else self.pure_efficiency.to_json(),
-            "gain": self.gain,
-        }
+            menu_efficiency=self.menu_efficiency,
+            pure_efficiency=self.pure_efficiency,
+            gain=self.gain,
+        )
 
 
 def cross_section_for_events(

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from bycatch.errors import DataError
+from bycatch.tasks.result import document
 from bycatch.trigger.estimates import Estimate
 from bycatch.trigger.mixture import Counted, Mixture, Of
 
@@ -65,24 +66,20 @@ class WorkingPoint:
 
     def to_json(self) -> dict[str, Any]:
         """Return the working point as JSON can hold it."""
-        low, high = self.threshold_interval
-        return {
-            "budget": self.budget,
-            "of": self.of,
-            "threshold": {
+        return document(
+            budget=self.budget,
+            of=self.of,
+            threshold={
                 **self.threshold.to_json(),
-                "normalisation_interval": list(self.threshold_normalisation),
-                "total_interval": [
-                    low if np.isfinite(low) else None,
-                    high if np.isfinite(high) else None,
-                ],
+                "normalisation_interval": self.threshold_normalisation,
+                "total_interval": self.threshold_interval,
             },
-            "background_efficiency": self.background_efficiency,
-            "rate": self.rate.to_json(),
-            "pure_rate": None if self.pure_rate is None else self.pure_rate.to_json(),
-            "processes": [{"name": p.name, "rate": p.rate.to_json()} for p in self.processes],
-            "status": self.status,
-        }
+            background_efficiency=self.background_efficiency,
+            rate=self.rate,
+            pure_rate=self.pure_rate,
+            processes=[{"name": p.name, "rate": p.rate} for p in self.processes],
+            status=self.status,
+        )
 
 
 def working_point(mixture: Mixture, budget: float, of: Of = "rate") -> WorkingPoint:

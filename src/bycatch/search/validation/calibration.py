@@ -8,14 +8,15 @@ the standard deviation of r is 1, and 5 % and 1 % of the values lie below 0.05 a
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest, kstest, norm
 
 from bycatch.statistics.significance.global_p import binomial_interval
+from bycatch.tasks.result import Plain
 
 __all__ = [
     "ENOUGH_FOR_KS",
@@ -35,7 +36,7 @@ LEVELS = (0.05, 0.01)
 
 
 @dataclass(frozen=True)
-class Fraction:
+class Fraction(Plain):
     """How many p-values lie below a level.
 
     Attributes
@@ -47,6 +48,8 @@ class Fraction:
     p_value : float
         Two-sided exact binomial test against `level`.
     """
+
+    further: ClassVar = ("value",)
 
     level: float
     count: int
@@ -61,7 +64,7 @@ class Fraction:
 
 
 @dataclass(frozen=True)
-class LookCalibration:
+class LookCalibration(Plain):
     """Calibration of one method, window and working point.
 
     Attributes
@@ -112,14 +115,6 @@ class LookCalibration:
             found.append(self.sd_p_value)
         return found if self.ks is None else [*found, self.ks]
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the fields as JSON-compatible values."""
-        return {
-            **asdict(self),
-            "window": list(self.window),
-            "fractions": [_fraction_json(fraction) for fraction in self.fractions],
-        }
-
     def __str__(self) -> str:
         low, high = self.window
         below = ", ".join(
@@ -135,7 +130,7 @@ class LookCalibration:
 
 
 @dataclass(frozen=True)
-class GlobalCalibration:
+class GlobalCalibration(Plain):
     """Calibration of the global p-value.
 
     Attributes
@@ -155,11 +150,6 @@ class GlobalCalibration:
     def tests(self) -> list[float]:
         """Return the p-values of all tests."""
         return [*(fraction.p_value for fraction in self.fractions), self.ks]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the fields as JSON-compatible values."""
-        fractions = [_fraction_json(fraction) for fraction in self.fractions]
-        return {"n": self.n, "n_toys": self.n_toys, "fractions": fractions, "ks": self.ks}
 
     def __str__(self) -> str:
         below = ", ".join(
@@ -266,7 +256,3 @@ def _fraction(p: Floats, level: float) -> Fraction:
     count = int(np.count_nonzero(p < level))
     test = binomtest(count, p.size, level)
     return Fraction(level, count, p.size, binomial_interval(count, p.size), float(test.pvalue))
-
-
-def _fraction_json(fraction: Fraction) -> dict[str, Any]:
-    return {**asdict(fraction), "interval": list(fraction.interval), "value": fraction.value}

@@ -22,13 +22,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bycatch.errors import ConfigError, FitError
+from bycatch.tasks.result import Plain
 
 __all__ = ["Correction", "CorrectionEntry", "measure"]
 
@@ -81,7 +82,7 @@ class CorrectionEntry:
 
 
 @dataclass(frozen=True)
-class Correction:
+class Correction(Plain):
     """Corrections of a configuration.
 
     Attributes
@@ -153,13 +154,6 @@ class Correction:
         entry = self.entry(method, working_point)
         away = np.asarray(r, dtype=np.float64) - entry.r_mean
         return np.asarray(entry.toy_mean + away / entry.excess_dispersion)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the fields as JSON-compatible values."""
-        return {
-            "calibrated_down_to": self.calibrated_down_to,
-            "entries": [asdict(entry) for entry in self.entries],
-        }
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Self:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ from bycatch.statistics.fits.order import planned_orders
 from bycatch.statistics.significance.global_p import global_p
 from bycatch.statistics.significance.local import window_bins, window_excess
 from bycatch.tasks.random import stream
+from bycatch.tasks.result import Result
 
 __all__ = ["ValidationResult", "summarise"]
 
@@ -36,8 +37,8 @@ REFERENCE_TOYS = 5000
 """Toys without training that calibrate p at low counts."""
 
 
-@dataclass(frozen=True)
-class ValidationResult:
+@dataclass(frozen=True, repr=False)
+class ValidationResult(Result):
     """How well a configuration is calibrated.
 
     Attributes
@@ -63,6 +64,8 @@ class ValidationResult:
     global_p, corrected_global_p : GlobalCalibration or None
     """
 
+    further: ClassVar = ("bonferroni",)
+
     n: int
     mean_events: float
     pool: int
@@ -81,22 +84,6 @@ class ValidationResult:
         if self.corrected_global_p is not None:
             tests.extend(self.corrected_global_p.tests())
         return min(1.0, min(tests) * len(tests))
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the fields as JSON-compatible values."""
-        both = {"global_p": self.global_p, "corrected_global_p": self.corrected_global_p}
-        return {
-            "n": self.n,
-            "mean_events": self.mean_events,
-            "pool": self.pool,
-            "looks": [look.to_json() for look in self.looks],
-            "without_systematic": [look.to_json() for look in self.without_systematic],
-            "corrected": [look.to_json() for look in self.corrected],
-            "correction": self.correction.to_json(),
-            "corrected_by": self.corrected_by,
-            "bonferroni": self.bonferroni,
-            **{name: None if item is None else item.to_json() for name, item in both.items()},
-        }
 
     def __str__(self) -> str:
         head = (

@@ -17,12 +17,14 @@ eq. (4.11), for (S + 1)/(N + 1); Gross and Vitells, arXiv:1005.1891, eq. (3).
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import beta, norm
+
+from bycatch.tasks.result import Plain
 
 __all__ = [
     "Extrapolation",
@@ -39,7 +41,7 @@ _SMALLEST_TAIL = 20
 
 
 @dataclass(frozen=True)
-class GlobalP:
+class GlobalP(Plain):
     """Global p-value counted in toys.
 
     Attributes
@@ -62,13 +64,9 @@ class GlobalP:
     n_toys: int
     exceeding: int
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the fields as JSON-compatible values."""
-        return {**asdict(self), "interval": list(self.interval)}
-
 
 @dataclass(frozen=True)
-class Extrapolation:
+class Extrapolation(Plain):
     """A global p-value beyond the toys; never to be quoted without that word.
 
     Attributes
@@ -90,6 +88,9 @@ class Extrapolation:
         What the number rests on, in words.
     """
 
+    extrapolation: ClassVar = True
+    further: ClassVar = ("extrapolation",)  # the mark that no reader of the number may miss
+
     p: float
     interval: tuple[float, float]
     method: str
@@ -97,10 +98,6 @@ class Extrapolation:
     scale: float
     scale_error: float
     message: str
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the fields as JSON-compatible values, marked as an extrapolation."""
-        return {**asdict(self), "interval": list(self.interval), "extrapolation": True}
 
 
 def binomial_interval(
