@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from bycatch.config.compare import CompareConfig
 from bycatch.config.schema import SearchConfig
 from bycatch.config.score_schema import ScoreConfig
-from bycatch.config.trigger import TriggerConfig
+from bycatch.trigger.plan import TriggerPlan
 
 __all__ = ["PAGES", "Page", "reference", "write_reference"]
 
@@ -65,8 +65,8 @@ PAGES: dict[str, Page] = {
     "config-trigger.md": Page(
         "Every key of a trigger",
         "trigger",
-        TriggerConfig,
-        "src/bycatch/config/trigger.py",
+        TriggerPlan,
+        "src/bycatch/trigger/plan.py",
         text=f"{_EXPRESSIONS}\n{_DRY_RUN}",
     ),
     "config-compare.md": Page(
@@ -115,7 +115,7 @@ def reference(page: Page) -> str:
 
 def _short(name: str, prefix: str) -> str:
     """Return the name of a block; the whole one where nothing else is left."""
-    whole = name.removesuffix("Config")
+    whole = name.removesuffix("Config").removesuffix("Plan")
     return (whole.removeprefix(prefix) or whole).lower()
 
 

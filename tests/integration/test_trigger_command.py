@@ -107,9 +107,9 @@ def _continues(folder: Path, out: Path, text: str, monkeypatch: pytest.MonkeyPat
     scored = []
     score_process = trigger_run.score_process
 
-    def counted(process: object, *rest: object) -> object:
+    def counted(process: object, **rest: object) -> object:
         scored.append(process.name)
-        return score_process(process, *rest)
+        return score_process(process=process, **rest)
 
     monkeypatch.setattr(trigger_run, "score_process", counted)
     assert _run(folder / "trigger.yaml", "-o", out, "--quiet").strip() == str(out / "report.html")

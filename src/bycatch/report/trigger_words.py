@@ -126,7 +126,7 @@ def summary(result: TriggerResult) -> str:
     total = result.mixture.total("rate")
     first = (
         f"Background before the score: {number(total)} events/day at "
-        f"{result.plan.luminosity.per_month:g}/fb per month of 30 days, "
+        f"{result.plan.collected.per_month:g}/fb per month of 30 days, "
         f"{number(result.tail.n_effective)} effective events."
     )
     lines = [first]

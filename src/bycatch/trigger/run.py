@@ -10,6 +10,7 @@ from bycatch import __version__
 from bycatch.tasks import Result, Run, Step, document
 from bycatch.trigger.mixture import Mixture, Sample
 from bycatch.trigger.plan import TriggerPlan
+from bycatch.trigger.processes import Process, find_processes, find_rates
 from bycatch.trigger.rates import Rate
 from bycatch.trigger.scored import score_process
 from bycatch.trigger.tables import SignalRow, signal_row
@@ -29,6 +30,8 @@ class TriggerResult(Result):
     config : mapping
         The resolved configuration.
     plan : TriggerPlan
+    processes : tuple of Process
+        Background, then signals.
     background, signals : tuple of Sample
     rates : mapping of str to Rate
         Before the score.
@@ -46,6 +49,7 @@ class TriggerResult(Result):
     version: str
     config: Mapping[str, Any]
     plan: TriggerPlan
+    processes: tuple[Process, ...]
     background: tuple[Sample, ...]
     signals: tuple[Sample, ...]
     rates: Mapping[str, Rate]
@@ -59,7 +63,7 @@ class TriggerResult(Result):
         return document(
             version=self.version,
             config=self.config,
-            luminosity_fb_per_month=self.plan.luminosity.per_month,
+            luminosity_fb_per_month=self.plan.collected.per_month,
             days_per_month=30,
             level=self.plan.level,
             efficiency="absolute: acceptance x existing trigger x score",
@@ -73,8 +77,7 @@ class TriggerResult(Result):
         )
 
     def _process(self, sample: Sample) -> dict[str, Any]:
-        plans = {p.name: p for p in (*self.plan.background, *self.plan.signals)}
-        known = plans[sample.name].normalisation
+        known = {p.name: p for p in self.processes}[sample.name].normalisation
         found: dict[str, Any] = {
             "name": sample.name,
             "n_events": len(sample.score),
@@ -110,58 +113,65 @@ def run_trigger(plan: TriggerPlan, resolved: Mapping[str, Any], run: Run) -> Tri
     BycatchError
         For anything that the user can mend; the message says how.
     """
-    background, signals = _samples(plan, run)
-    mixture = Mixture(background, plan.rates, start=plan.tail_start, level=plan.level)
-    run.progress.stage("Setting thresholds", len(plan.budgets))
+    processes = find_processes(plan)
+    rates = find_rates(plan, processes)
+    background, signals = _samples(plan, processes, run)
+    mixture = Mixture(background, rates, start=plan.tail_start, level=plan.level)
+    run.progress.stage("Setting thresholds", len(plan.budget))
     points = []
-    for budget in plan.budgets:
+    for budget in plan.budget:
         points.append(working_point(mixture, budget, plan.of))
         run.progress.advance()
     result = TriggerResult(
         __version__,
         resolved,
         plan,
+        processes,
         background,
         signals,
-        plan.rates,
+        rates,
         mixture,
         mixture.tail(plan.of),
         tuple(points),
-        _rows(plan, signals, points),
+        _rows(plan, processes, signals, points),
     )
     run.write_result(result)
     return result
 
 
 def _rows(
-    plan: TriggerPlan, signals: Sequence[Sample], points: Sequence[WorkingPoint]
+    plan: TriggerPlan,
+    processes: Sequence[Process],
+    signals: Sequence[Sample],
+    points: Sequence[WorkingPoint],
 ) -> tuple[SignalRow, ...]:
     """Return the tables: one row per budget and signal."""
+    asked = [process for process in processes if process.kind == "signal"]
     return tuple(
         signal_row(
             sample,
             process.normalisation,
             point,
-            plan.luminosity,
+            plan.collected,
             events=plan.events,
             s_over_b=plan.s_over_b,
             level=plan.level,
         )
         for point in points
-        for sample, process in zip(signals, plan.signals, strict=True)
+        for sample, process in zip(signals, asked, strict=True)
     )
 
 
-def _samples(plan: TriggerPlan, run: Run) -> tuple[tuple[Sample, ...], tuple[Sample, ...]]:
+def _samples(
+    plan: TriggerPlan, processes: Sequence[Process], run: Run
+) -> tuple[tuple[Sample, ...], tuple[Sample, ...]]:
     """Return the scores of background and signals, from the run folder where they are there."""
-    processes = (*plan.background, *plan.signals)
-    kinds = ["background"] * len(plan.background) + ["signal"] * len(plan.signals)
     tasks = [
         (
-            f"scores/{kind}-{process.name}",
+            f"scores/{process.kind}-{process.name}",
             {"process": process, "score": plan.score, "menu": plan.menu},
         )
-        for kind, process in zip(kinds, processes, strict=True)
+        for process in processes
     ]
     stored = run.stage("Scoring events", score_process, tasks, _save, Step.load_arrays)
     samples = tuple(

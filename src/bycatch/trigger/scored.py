@@ -16,7 +16,8 @@ from bycatch.events import derive, scan
 from bycatch.events.expressions import parse
 from bycatch.events.table import Events
 from bycatch.trigger.mixture import Sample
-from bycatch.trigger.plan import ModelPlan, ProcessPlan
+from bycatch.trigger.plan import ModelPlan
+from bycatch.trigger.processes import Process
 
 if TYPE_CHECKING:
     from bycatch.score.base import Score
@@ -27,13 +28,13 @@ CHUNK = 20_000
 """Events that are represented and scored at a time."""
 
 
-def score_process(process: ProcessPlan, score: str | ModelPlan, menu: str | None) -> Sample:
+def score_process(process: Process, score: ModelPlan, menu: str | None) -> Sample:
     """Return the scored events of a process.
 
     Parameters
     ----------
-    process : ProcessPlan
-    score : str or ModelPlan
+    process : Process
+    score : ModelPlan
         Expression of a column, or a saved score.
     menu : str or None
         Expression: whether the existing menu accepts an event.
@@ -49,10 +50,10 @@ def score_process(process: ProcessPlan, score: str | ModelPlan, menu: str | None
     InputError, ColumnError, ExpressionError, ConfigError
         As the readers, the representation and the score say.
     """
-    if isinstance(score, ModelPlan):
+    if score.column is None:
         sample = _computed(process, score, menu)
     else:
-        sample = _read(process, score, menu)
+        sample = _read(process, score.column, menu)
     if not len(sample.score):
         message = f"No event of {process.name!r} passes {process.where!r} in {process.path[0]}."
         raise DataError(message)
@@ -66,7 +67,7 @@ def score_process(process: ProcessPlan, score: str | ModelPlan, menu: str | None
     return sample
 
 
-def _read(process: ProcessPlan, score: str, menu: str | None) -> Sample:
+def _read(process: Process, score: str, menu: str | None) -> Sample:
     wanted = {"score": score, "weight": process.weight or "1"}
     if menu is not None:
         wanted["menu"] = menu
@@ -75,9 +76,7 @@ def _read(process: ProcessPlan, score: str, menu: str | None) -> Sample:
     return Sample(process.name, columns["score"], columns["weight"], accepted)
 
 
-def _as_mask(
-    values: NDArray[np.float64], expression: str, process: ProcessPlan
-) -> NDArray[np.bool_]:
+def _as_mask(values: NDArray[np.float64], expression: str, process: Process) -> NDArray[np.bool_]:
     odd = values[~np.isin(values, (0.0, 1.0))]
     if odd.size:
         message = (
@@ -88,12 +87,12 @@ def _as_mask(
     return np.asarray(values == 1.0)
 
 
-def _computed(process: ProcessPlan, plan: ModelPlan, menu: str | None) -> Sample:
+def _computed(process: Process, plan: ModelPlan, menu: str | None) -> Sample:
     from pathlib import Path  # noqa: PLC0415
 
     from bycatch.score import load_score  # noqa: PLC0415 - loads torch
 
-    model = load_score(Path(plan.folder))
+    model = load_score(Path(str(plan.folder)))
     scores, weights, menus = [], [], []
     for events in scan(process.path, None, where=process.where, weight=process.weight, chunk=CHUNK):
         if not len(events):
@@ -114,6 +113,7 @@ def _computed(process: ProcessPlan, plan: ModelPlan, menu: str | None) -> Sample
 def _scored(events: Events, model: Score, plan: ModelPlan) -> NDArray[np.float64]:
     from bycatch.represent import represent  # noqa: PLC0415
 
-    found = represent(plan.representation, events, **plan.options)
+    assert plan.representation is not None  # noqa: S101 - the plan has it where it has a folder
+    found = represent(plan.representation.name, events, **plan.representation.given)
     mask = found.mask if model.masked else None
     return model.score(found.values, mask, name=plan.name)

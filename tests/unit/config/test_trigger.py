@@ -10,11 +10,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bycatch.config.trigger import TriggerConfig, build_trigger, load_trigger
+from bycatch.config.trigger import build_trigger, load_trigger
 from bycatch.errors import BycatchError, ColumnError, ConfigError, InputError
 from bycatch.events.simulate.files import table_from_columns
 from bycatch.score import make_score
-from bycatch.trigger.plan import ModelPlan
+from bycatch.trigger.plan import TriggerPlan
+from bycatch.trigger.processes import find_processes
 
 W = {"cross_section": 58e3, "acceptance": 0.556, "trigger": 0.68}
 
@@ -45,10 +46,10 @@ def config(**changes: Any) -> dict[str, Any]:
 def test_defaults(folder: Path) -> None:
     loaded = build_trigger(config(), base=folder, name="mine")
     plan = loaded.plan
-    assert plan.budgets == (30.0, 50.0, 300.0)
-    assert plan.luminosity.per_month == 5.0
+    assert plan.budget == (30.0, 50.0, 300.0)
+    assert plan.collected.per_month == 5.0
     assert plan.s_over_b == pytest.approx(1 / 3)
-    assert plan.score == "score"
+    assert plan.score.column == "score"
     assert loaded.output == folder / "runs/mine"
     assert loaded.inputs == (folder / "w.parquet", folder / "a_4l.parquet")
     assert loaded.resolved["background"]["w"]["path"] == [str(folder / "w.parquet")]
@@ -57,27 +58,27 @@ def test_defaults(folder: Path) -> None:
 
 
 def test_simulated_files_fill_what_the_file_does_not_say(folder: Path) -> None:
-    (signal,) = build_trigger(config(), base=folder).plan.signals
+    signal = find_processes(build_trigger(config(), base=folder).plan)[1]
     assert signal.normalisation.selected == pytest.approx(0.155)
     assert signal.normalisation.acceptance == 0.206
     assert signal.normalisation.uncertainty == pytest.approx(0.005 / 0.155)
     assert signal.weight == "weight"
     given = {"path": "a_4l.parquet", "acceptance": 0.05, "trigger": 0.98, "uncertainty": 0.2}
-    (signal,) = build_trigger(config(signals={"a_4l": given}), base=folder).plan.signals
+    signal = find_processes(build_trigger(config(signals={"a_4l": given}), base=folder).plan)[1]
     assert signal.normalisation.selected == pytest.approx(0.049)
     assert signal.normalisation.uncertainty == 0.2
 
 
 def test_other_files_have_weights_where_one_is_named(folder: Path) -> None:
-    assert build_trigger(config(), base=folder).plan.background[0].weight is None
+    assert find_processes(build_trigger(config(), base=folder).plan)[0].weight is None
     named = build_trigger(config(weight="2 * weight"), base=folder).plan
-    assert named.background[0].weight == "2 * weight"
+    assert find_processes(named)[0].weight == "2 * weight"
 
 
 def test_instantaneous_luminosity(folder: Path) -> None:
     block = {"instantaneous": 2e34, "live_fraction": 0.1}
     plan = build_trigger(config(luminosity=block), base=folder).plan
-    assert plan.luminosity.per_month == pytest.approx(5.184)
+    assert plan.collected.per_month == pytest.approx(5.184)
 
 
 def test_a_saved_score(folder: Path) -> None:
@@ -85,9 +86,9 @@ def test_a_saved_score(folder: Path) -> None:
     make_score("pca", components=1).fit(rng.normal(size=(50, 3))).save(folder / "pca")
     score = {"folder": "pca", "representation": {"name": "lepton_stream", "isolation": 0.3}}
     loaded = build_trigger(config(score=score), base=folder)
-    assert loaded.plan.score == ModelPlan(
-        str(folder / "pca"), "lepton_stream", {"isolation": 0.3}, None
-    )
+    assert loaded.plan.score.folder == str(folder / "pca")
+    assert loaded.plan.score.representation.name == "lepton_stream"
+    assert loaded.plan.score.representation.given == {"isolation": 0.3}
     assert any(path.parent == folder / "pca" for path in loaded.inputs)
 
 
@@ -144,7 +145,7 @@ def test_a_missing_file_names_its_neighbours(folder: Path) -> None:
 
 
 def test_every_key_is_described() -> None:
-    schema = TriggerConfig.model_json_schema()
+    schema = TriggerPlan.model_json_schema()
     for block in [schema, *schema["$defs"].values()]:
         for key, value in block["properties"].items():
             described = {

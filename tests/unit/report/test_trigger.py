@@ -9,7 +9,8 @@ from bycatch.report import trigger_words as words
 from bycatch.report.plots.trigger import plot_rates, plot_tail
 from bycatch.trigger.estimates import Estimate
 from bycatch.trigger.mixture import Mixture, Sample
-from bycatch.trigger.plan import ProcessPlan, TriggerPlan
+from bycatch.trigger.plan import TriggerPlan
+from bycatch.trigger.processes import Process
 from bycatch.trigger.rates import Luminosity, Normalisation, Rate
 from bycatch.trigger.run import TriggerResult
 from bycatch.trigger.tables import signal_row
@@ -22,14 +23,23 @@ def make(scale: float = 1.0, budgets: tuple[float, ...] = (30.0, 2e4)) -> Trigge
     signal = Sample("s", 3 * scale * rng.exponential(size=300), np.ones(300))
     known = Normalisation(cross_section=1.0, acceptance=0.5, trigger=0.5)
     rates = {"w": Rate("w", 1e6, 0.05, known)}
-    processes = [ProcessPlan(name, ("x",), None, None, known) for name in ("w", "s")]
-    plan = TriggerPlan("score", (processes[0],), (processes[1],), rates, Luminosity(), budgets)
+    plan = TriggerPlan(
+        score={"column": "score"},
+        background={"w": {"path": "x"}},
+        signals={"s": {"path": "x"}},
+        budget=budgets,
+    )
+    processes = (
+        Process("w", "background", ("x",), None, None, known),
+        Process("s", "signal", ("x",), None, None, known),
+    )
     mixture = Mixture([background], rates)
     points = tuple(working_point(mixture, budget) for budget in budgets)
     rows = tuple(signal_row(signal, known, point, Luminosity()) for point in points)
     return TriggerResult(
-        "0", {}, plan, (background,), (signal,), rates, mixture, mixture.tail(), points, rows
-    )
+        "0", {}, plan, processes, (background,), (signal,), rates, mixture, mixture.tail(), points,
+        rows,
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
