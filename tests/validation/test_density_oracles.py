@@ -44,7 +44,7 @@ def test_a_correlated_normal_density_is_learned_within_the_expected_excess(name)
     validate = (np.arange(n) % 10 == 0)[None]
     density = make_density(name, 1, rounds=5, **SMALL[name])
     density.fit(X, c, train=~validate, validate=validate, seed=3)
-    parameters = sum(value[0].numel() for value in density._parameters.values())
+    parameters = sum(value[0].numel() for value in density.parameters_.values())
     X_test, c_test = events(n_test, 2)
     inside = density.scaling_.inside(X_test)
     # The support ends at the outermost of n events in each of three features.

@@ -151,7 +151,7 @@ def test_anode_against_the_ratio_in_closed_form():
 
     within = inside(mass, window)
     parameters = [
-        sum(value[0].numel() for value in density._parameters.values())
+        sum(value[0].numel() for value in density.parameters_.values())
         for density in (ratio.background._density, ratio.inside)
     ]
     events = [0.85 * np.count_nonzero(~within), 0.8 * np.count_nonzero(within)]

@@ -61,11 +61,22 @@ def option(
     return dataclasses.field(default=default, kw_only=kw_only, metadata=metadata)
 
 
-def learned(*, default: Any = None, init: Literal[False] = False) -> Any:
-    """Declare an attribute that is no option: every model begins with this (immutable) value.
+def learned(
+    *, default: Any = None, default_factory: Any = None, init: Literal[False] = False
+) -> Any:
+    """Declare an attribute that is no option: what every model begins with.
 
-    `init` is only there to be read by type checkers.
+    Parameters
+    ----------
+    default : object
+        Immutable, so that models do not share it.
+    default_factory : callable, optional
+        What makes a value for each model instead, ``dict`` for example.
+    init : bool
+        Only there to be read by type checkers.
     """
+    if default_factory is not None:
+        return dataclasses.field(default_factory=default_factory, init=init)
     return dataclasses.field(default=default, init=init)
 
 

@@ -44,8 +44,8 @@ def same_weights(density, **options):
     """Return the same density with other options."""
     names = density_options(density.kind)
     other = make_density(density.kind, **{key: getattr(density, key) for key in names} | options)
-    for key in ("_sizes", "scaling_", "_condition"):
+    for key in ("shape_", "scaling_", "_condition"):
         setattr(other, key, getattr(density, key))
     dtype = getattr(torch, other.dtype)
-    other._parameters = {key: value.to(dtype) for key, value in density._parameters.items()}
+    other.parameters_ = {key: value.to(dtype) for key, value in density.parameters_.items()}
     return other

@@ -42,7 +42,7 @@ def trained():
 
 def to_latent(density, z, c):
     """Map scaled features to the normal variables of the model (tensors of one member)."""
-    parameters = {name: value[0] for name, value in density._parameters.items()}
+    parameters = {name: value[0] for name, value in density.parameters_.items()}
     if density.kind != "matching":
         module = density._flow()
         module.load_state_dict(parameters, strict=False)
@@ -61,7 +61,7 @@ def _carry(density, x, c, start, stop):
     velocity, head = density._velocity(), torch.zeros((1, len(x)), dtype=torch.int64)
 
     def flow(t, state):
-        return (velocity.chosen(density._parameters, state[0], t, c[None], head),)
+        return (velocity.chosen(density.parameters_, state[0], t, c[None], head),)
 
     return integrate(flow, (x[None],), start, stop, solver="rk4", steps=200)[0][0]
 
@@ -119,7 +119,7 @@ def test_latent_and_back(name, trained):
     density = trained(name)
     X, c = toy(300, 8)
     z = torch.from_numpy(density.scaling_.transform(density.scaling_.clip(X)))
-    conditions = density._conditions(c, len(c))
+    conditions = torch.from_numpy(density._conditions(c, len(c)))
     with torch.no_grad():
         noise = to_latent(density, z, conditions)
         back = from_latent(density, noise, conditions)
@@ -135,7 +135,7 @@ def test_log_prob_against_the_jacobian_of_the_whole_map(name, trained):
     """From x to normal variables by autograd, with the logit written out here."""
     density = trained(name)
     X, c = toy(12, 9)
-    conditions = density._conditions(c, len(c))
+    conditions = torch.from_numpy(density._conditions(c, len(c)))
     low, high, mean, scale = (
         torch.from_numpy(getattr(density.scaling_, key)) for key in ("low", "high", "mean", "scale")
     )
@@ -183,7 +183,7 @@ def batch_of(density, X, c, weight):
     n = len(X)
     columns = {
         "z": z,
-        "c": density._conditions(c, n),
+        "c": torch.from_numpy(density._conditions(c, n)),
         "jacobian": torch.from_numpy(density.scaling_.log_jacobian(X)),
         "sees": torch.ones((n, 1), dtype=torch.float64),
         "head": torch.zeros(n, dtype=torch.int64),
@@ -202,7 +202,7 @@ def test_losses_are_linear_in_the_weights(name):
     def loss(which, weight, rows=slice(None)):
         model = density._model([3])  # the same noise each time
         batch = batch_of(density, X[rows], c[rows], weight)
-        return float(getattr(model, which)(density._parameters, batch))
+        return float(getattr(model, which)(density.parameters_, batch))
 
     for which in ("loss", "validation"):
         parts = loss(which, one), loss(which, two)
@@ -246,7 +246,7 @@ def test_nothing_computes_on_another_device_than_its_inputs(name):
     """A tensor that is made on the processor in between fails beside tensors on ``meta``."""
     density = small(name)
     parameters = {
-        key: value.to("meta").requires_grad_() for key, value in density._parameters.items()
+        key: value.to("meta").requires_grad_() for key, value in density.parameters_.items()
     }
     X, c = toy(8, 5)
     batch = batch_of(density, density.scaling_.clip(X), c, np.ones(8))

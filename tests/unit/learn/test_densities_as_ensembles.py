@@ -147,7 +147,7 @@ def test_evaluation_refuses_what_does_not_fit(name):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_precision_is_an_option(name, dtype):
     density = small(name, dtype=dtype)
-    assert {str(value.dtype) for value in density._parameters.values()} == {f"torch.{dtype}"}
+    assert {str(value.dtype) for value in density.parameters_.values()} == {f"torch.{dtype}"}
     X, c = toy(30, 4)
     assert density.log_prob(X, c).dtype == np.float64
     assert density.sample(c, 1).dtype == np.float32
@@ -182,8 +182,8 @@ def test_each_member_equals_the_same_member_trained_alone(name, monkeypatch):
         )
 
     for m in range(3):
-        monkeypatch.setattr("bycatch.learn.densities.base.stream", renamed(stream, m))
-        monkeypatch.setattr("bycatch.learn.densities.base.child_seed", renamed(child_seed, m))
+        monkeypatch.setattr("bycatch.learn.neural.stream", renamed(stream, m))
+        monkeypatch.setattr("bycatch.learn.neural.child_seed", renamed(child_seed, m))
         alone = small(name, dtype="float64")
         # Only the order of sums differs; 30 steps let rounding of 1e-16 grow.
         np.testing.assert_allclose(alone.log_prob(X, c)[0], log_p[m], rtol=0, atol=1e-9)

@@ -6,9 +6,10 @@ import torch
 
 from bycatch.errors import FitError
 from bycatch.learn.callbacks import JsonLog, ProgressReport
-from bycatch.learn.classifiers.network import NetworkEnsemble, _Classifier
+from bycatch.learn.classifiers.network import NetworkEnsemble
 from bycatch.learn.members import member_rows
 from bycatch.learn.nets.mlp import draw_weights
+from bycatch.learn.neural import Learning
 from bycatch.learn.trainer import Batch
 from bycatch.tasks.random import stream
 
@@ -40,13 +41,13 @@ def test_each_member_equals_the_same_member_trained_alone(problem, monkeypatch):
     for m in range(7):
         # Member m draws from the stream (seed, "member", m): name it so although it is alone.
         monkeypatch.setattr(
-            "bycatch.learn.classifiers.network.stream",
+            "bycatch.learn.neural.stream",
             lambda seed, word, _, m=m: stream(seed, word, m),
         )
         alone = NetworkEnsemble(1, **options)
         alone.fit(X, y, weight, train=train[m : m + 1], validate=validate[m : m + 1], seed=3)
-        for name, value in alone._parameters.items():
-            np.testing.assert_allclose(value[0], together._parameters[name][m], rtol=0, atol=1e-12)
+        for name, value in alone.parameters_.items():
+            np.testing.assert_allclose(value[0], together.parameters_[name][m], rtol=0, atol=1e-12)
         np.testing.assert_allclose(alone.predict(X)[0], p[m], rtol=0, atol=1e-7)  # float32
         assert alone.histories_[0].best == together.histories_[m].best
         np.testing.assert_allclose(
@@ -104,7 +105,9 @@ def loss_and_gradients(X, y, weight):
         "y": torch.tensor(y[use]).double()[None],
     }
     batch = Batch(columns, torch.from_numpy(rows[0].train_weight)[None])
-    loss = _Classifier().loss({**parameters, **fixed}, batch)[0] / len(use)
+    loss = Learning(NetworkEnsemble(dtype="float64"), [0]).loss({**parameters, **fixed}, batch)[
+        0
+    ] / len(use)
     loss.backward()
     return loss.item(), [value.grad.numpy() for value in parameters.values()]
 

@@ -23,8 +23,9 @@ def normal(*shape, seed=1):
 def prepared(name, n_features=4, n_conditions=1, members=3, **options):
     """Return a flow with initial weights in double precision, and the weights."""
     density = make_density(name, members, dtype="float64", **{**FAST[name], **options})
-    density._sizes = {"n_features": n_features, "n_conditions": n_conditions, "n_heads": 1}
-    return density, density._initial([stream(1, "member", m) for m in range(members)])
+    density.shape_ = (n_features, n_conditions, 1)
+    rngs = [stream(1, "member", m) for m in range(members)]
+    return density, density._initial(density.shape_, rngs)
 
 
 def plain(density, parameters, member):
@@ -159,8 +160,8 @@ def test_initial_weights_come_from_the_members_own_streams(name):
     density, parameters = prepared(name, members=3)
     assert torch.equal(torch.random.get_rng_state(), state)
     fresh = make_density(name, 1, dtype="float64", **FAST[name])
-    fresh._sizes = density._sizes
-    alone = fresh._initial([stream(1, "member", 2)])
+    fresh.shape_ = density.shape_
+    alone = fresh._initial(fresh.shape_, [stream(1, "member", 2)])
     for key, value in parameters.items():
         assert torch.equal(alone[key][0], value[2])
         assert not torch.equal(value[0], value[1])
@@ -188,8 +189,8 @@ def test_other_sizes_rebuild_the_module(name):
 def test_default_widths_can_hold_ten_features(name):
     """Every unit of zuko's networks sees one of the features' prefixes; none may be lost."""
     density = make_density(name)
-    density._sizes = {"n_features": 10, "n_conditions": 1, "n_heads": 1}
-    parameters = density._initial([stream(1, "member", 0)])
+    density.shape_ = (10, 1, 1)
+    parameters = density._initial(density.shape_, [stream(1, "member", 0)])
     flow = density._flow().flow
     for key, value in parameters.items():
         owner = flow.get_submodule(key.removeprefix("flow.").rpartition(".")[0])

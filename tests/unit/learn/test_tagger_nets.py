@@ -63,7 +63,7 @@ def test_padding_has_no_influence_on_the_training(fitted):
         one = make_tagger(tagger.kind, 1, dtype="float64", **SMALL, **TAGGERS[tagger.kind])
         one.fit(padded, y, None, mask, train=train, validate=~train, seed=1)
         results.append(one.predict(X, mask))
-        assert all(torch.isfinite(value).all() for value in one._parameters.values())
+        assert all(torch.isfinite(value).all() for value in one.parameters_.values())
     np.testing.assert_allclose(results[1], results[0], rtol=0, atol=1e-7)
 
 

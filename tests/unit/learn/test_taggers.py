@@ -9,6 +9,7 @@ import torch
 from bycatch.errors import ConfigError, DataError, InputError
 from bycatch.learn import TAGGERS, load_classifier, load_tagger, make_tagger, tagger_options
 from bycatch.learn.members import labelled_rows
+from bycatch.learn.neural import Learning
 from bycatch.learn.trainer import Batch
 from bycatch.tasks.random import stream
 
@@ -125,12 +126,12 @@ def test_members_equal_the_same_members_trained_alone(fitted, monkeypatch):
     together.fit(X, y, weight, mask, train=train, validate=validate, seed=3)
     for m in range(3):
         monkeypatch.setattr(
-            "bycatch.learn.taggers.base.stream", lambda seed, word, _, m=m: stream(seed, word, m)
+            "bycatch.learn.neural.stream", lambda seed, word, _, m=m: stream(seed, word, m)
         )
         alone = make(name, 1, **options)
         alone.fit(X, y, weight, mask, train=train[m : m + 1], validate=validate[m : m + 1], seed=3)
-        for key, value in alone._parameters.items():
-            np.testing.assert_allclose(value[0], together._parameters[key][m], rtol=0, atol=1e-10)
+        for key, value in alone.parameters_.items():
+            np.testing.assert_allclose(value[0], together.parameters_[key][m], rtol=0, atol=1e-10)
         np.testing.assert_allclose(
             alone.histories_[0].validation_loss, together.histories_[m].validation_loss, atol=1e-10
         )
@@ -161,9 +162,7 @@ def loss_and_gradients(name, X, mask, y, weight):
         {key: torch.from_numpy(value)[None] for key, value in columns.items()},
         torch.from_numpy(rows[0].train_weight)[None],
     )
-    from bycatch.learn.taggers.base import _Tagging
-
-    loss = _Tagging(tagger).loss({**weights, **scaling}, batch)[0] / n
+    loss = Learning(tagger, [0]).loss({**weights, **scaling}, batch)[0] / n
     loss.backward()
     return loss.item(), [value.grad.numpy() for value in weights.values()]
 

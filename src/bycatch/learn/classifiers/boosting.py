@@ -5,63 +5,46 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from bycatch.errors import DataError
 from bycatch.learn.base import History
-from bycatch.learn.checkpoint import histories_to_json
+from bycatch.learn.checkpoint import constructor_options, histories_to_json
 from bycatch.learn.members import check_option
+from bycatch.learn.options import Options, learned, option
 
 __all__ = ["BoostedTrees"]
 
-_LIMITS: dict[str, tuple[float, float]] = {
-    "members": (1, np.inf),
-    "min_trees": (1, np.inf),
-    "max_trees": (1, np.inf),
-    "patience": (1, np.inf),
-    "learning_rate": (1e-6, 1.0),
-    "leaves": (2, np.inf),
-    "min_rows_per_leaf": (1, np.inf),
-    "row_fraction": (0.01, 1.0),
-    "feature_fraction": (0.01, 1.0),
-    "bins": (2, 255),
-}
 
+class BoostedTrees(Options):
+    """Options of an ensemble of boosted trees, checked when it is made."""
 
-class BoostedTrees:
-    """Options of an ensemble of boosted trees; the engines list and describe them."""
+    members: int = option(default=1, least=1, kw_only=False, says="Independent repetitions.")
+    max_trees: int = option(default=200, least=1, says="Trees of a member at most.")
+    min_trees: int = option(
+        default=10, least=1, says="At least these are kept, whatever the validation loss says."
+    )
+    patience: int = option(
+        default=10,
+        least=1,
+        says="Trees without a lower validation loss after which a member stops.",
+    )
+    learning_rate: float = option(
+        default=0.1, least=1e-6, most=1.0, says="Factor of what each tree adds."
+    )
+    leaves: int = option(default=31, least=2, says="Leaves of a tree at most.")
+    min_rows_per_leaf: int = option(default=20, least=1, says="Counts rows, not weights.")
+    bins: int = option(default=63, least=2, most=255, says="Histogram bins per feature.")
+    histories_: Sequence[History] = learned(default=())
+    _n_features: int = learned(default=0)
 
-    members: int
-    max_trees: int
-    min_trees: int
-    patience: int
-    learning_rate: float
-    leaves: int
-    min_rows_per_leaf: int
-    bins: int
-    histories_: Sequence[History]
-    _n_features: int
-
-    def _set_options(self, **options: float) -> None:
-        """Check the options and keep them as attributes.
-
-        Raises
-        ------
-        ConfigError
-            Where one is out of its limits.
-        """
-        for name, value in options.items():
-            check_option(name, value, *_LIMITS[name])
-            setattr(self, name, value)
+    def __post_init__(self) -> None:
+        """Refuse options out of their limits (ConfigError)."""
+        self.check_options()
         check_option("max_trees", self.max_trees, self.min_trees)
-        self._options = tuple(options)
-        self.histories_ = ()
-        self._n_features = 0
 
     def _metadata(self) -> dict[str, Any]:
         """Return what a checkpoint says beside the trees themselves."""
         return {
-            "options": {name: getattr(self, name) for name in self._options},
+            "options": constructor_options(self),
             "histories": histories_to_json(self.histories_),
             "n_features": self._n_features,
         }

@@ -32,6 +32,7 @@ from bycatch.learn.members import (
     check_members,
     member_rows,
 )
+from bycatch.learn.options import learned, option
 from bycatch.tasks.random import child_seed
 
 __all__ = ["HistGradientBoostingEnsemble"]
@@ -45,56 +46,21 @@ class HistGradientBoostingEnsemble(BoostedTrees):
     Negative weights are accepted: they enter gradients and Hessians as they are, and a leaf whose
     Hessians sum to nearly nothing is not split off. `min_rows_per_leaf` counts rows, not weights.
 
-    Parameters
-    ----------
-    members : int
-    max_trees, min_trees : int
-        At least `min_trees` are kept, whatever the validation loss says.
-    patience : int
-        Trees without a lower validation loss after which a member stops.
-    learning_rate : float
-    leaves : int
-        Leaves of a tree at most.
-    min_rows_per_leaf : int
-    feature_fraction : float
-        Random fraction of the features that each split may use; what makes members differ.
-    bins : int
-        Histogram bins per feature.
-
     Attributes
     ----------
     histories_ : list of History
         Learning curve of each member, from the first tree on.
     """
 
-    feature_fraction: float
     kind = "hgb"
 
-    def __init__(
-        self,
-        members: int = 1,
-        *,
-        max_trees: int = 200,
-        min_trees: int = 10,
-        patience: int = 10,
-        learning_rate: float = 0.1,
-        leaves: int = 31,
-        min_rows_per_leaf: int = 20,
-        feature_fraction: float = 0.5,
-        bins: int = 63,
-    ) -> None:
-        self._set_options(
-            members=members,
-            max_trees=max_trees,
-            min_trees=min_trees,
-            patience=patience,
-            learning_rate=learning_rate,
-            leaves=leaves,
-            min_rows_per_leaf=min_rows_per_leaf,
-            feature_fraction=feature_fraction,
-            bins=bins,
-        )
-        self._forests: list[Forest] = []
+    feature_fraction: float = option(
+        default=0.5,
+        least=0.01,
+        most=1.0,
+        says="Random fraction of the features that each split may use; what makes members differ.",
+    )
+    _forests: list[Forest] = learned(default_factory=list)
 
     def fit(
         self,

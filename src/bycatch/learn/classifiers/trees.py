@@ -44,6 +44,7 @@ from bycatch.learn.members import (
     check_members,
     member_rows,
 )
+from bycatch.learn.options import learned, option
 from bycatch.tasks.random import child_seed
 
 __all__ = ["LightGBMEnsemble"]
@@ -52,57 +53,21 @@ __all__ = ["LightGBMEnsemble"]
 class LightGBMEnsemble(BoostedTrees):
     """Boosted trees of LightGBM with early stopping.
 
-    Parameters
-    ----------
-    members : int
-    max_trees, min_trees : int
-        At least `min_trees` are kept, whatever the validation loss says.
-    patience : int
-        Trees without a lower validation loss after which a member stops.
-    learning_rate : float
-    leaves : int
-        Leaves of a tree at most.
-    min_rows_per_leaf : int
-        Counts rows, not weights.
-    row_fraction : float
-        Random fraction of the rows that each tree sees; what makes members differ.
-    bins : int
-        Histogram bins per feature.
-
     Attributes
     ----------
     histories_ : list of History
         Learning curve of each member.
     """
 
-    row_fraction: float
     kind = "lightgbm"
 
-    def __init__(
-        self,
-        members: int = 1,
-        *,
-        max_trees: int = 200,
-        min_trees: int = 10,
-        patience: int = 10,
-        learning_rate: float = 0.1,
-        leaves: int = 31,
-        min_rows_per_leaf: int = 20,
-        row_fraction: float = 0.8,
-        bins: int = 63,
-    ) -> None:
-        self._set_options(
-            members=members,
-            max_trees=max_trees,
-            min_trees=min_trees,
-            patience=patience,
-            learning_rate=learning_rate,
-            leaves=leaves,
-            min_rows_per_leaf=min_rows_per_leaf,
-            row_fraction=row_fraction,
-            bins=bins,
-        )
-        self._boosters: list[Any] = []
+    row_fraction: float = option(
+        default=0.8,
+        least=0.01,
+        most=1.0,
+        says="Random fraction of the rows that each tree sees; what makes members differ.",
+    )
+    _boosters: list[Any] = learned(default_factory=list)
 
     def fit(
         self,

@@ -7,10 +7,9 @@ tracked Jacobian, and evaluated and sampled in the features themselves. A model 
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -18,33 +17,20 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bycatch.errors import DataError
-from bycatch.learn.base import History
-from bycatch.learn.callbacks import Callback
-from bycatch.learn.checkpoint import (
-    Checkpoint,
-    constructor_options,
-    damaged_metadata,
-    histories_from_json,
-    histories_to_json,
-    load_checkpoint,
-    save_checkpoint,
-)
 from bycatch.learn.densities.rows import DensityRows, checked_condition, density_rows
-from bycatch.learn.devices import checked_device
-from bycatch.learn.members import check_features, check_members, check_option, check_training
-from bycatch.learn.threads import one_torch_thread
-from bycatch.learn.trainer import Model, TrainingOptions
-from bycatch.learn.trainer import train as _train
+from bycatch.learn.members import check_features, check_members
+from bycatch.learn.neural import Columns, NeuralEnsemble, Rounds
+from bycatch.learn.options import learned, option
 from bycatch.represent.scaling import LogitStandardise, Standardise
 from bycatch.tasks.random import child_seed, stream
 
 __all__ = ["NeuralDensity"]
 
-_CHUNK = 8192
 _SCALING = ("low", "high", "mean", "scale")
+_SIZES = ("n_features", "n_conditions", "n_heads")
 
 
-class NeuralDensity(ABC):
+class NeuralDensity(Rounds, NeuralEnsemble):
     """A conditional density ensemble that the one training loop trains.
 
     Training has a fixed number of steps, since what a density needs depends on the steps and hardly
@@ -55,22 +41,6 @@ class NeuralDensity(ABC):
     The scaling is common to all members. It is measured on all rows that any member uses, unless
     `fit` is given one.
 
-    Parameters
-    ----------
-    members : int
-    steps : int
-        Gradient steps.
-    rounds : int
-        Parts of the training, after each of which the held-out likelihood is measured.
-    batch_size : int
-    learning_rate : float
-        At its highest.
-    weight_decay : float
-    dtype : {"float32", "float64"}
-    device : str
-        ``cpu``, ``cuda`` or ``cuda:N``, in training, evaluating and sampling; it is no property of
-        the model, and not saved with it.
-
     Attributes
     ----------
     histories_ : list of History
@@ -79,51 +49,27 @@ class NeuralDensity(ABC):
     callbacks : sequence of Callback
         Progress or logging; empty unless set before `fit`.
     scaling_ : LogitStandardise
+    shape_ : tuple of int
+        Numbers of features, conditions and heads.
     """
 
-    kind: ClassVar[str]
     citation: ClassVar[str]
     """Key of the paper in `bycatch.report.citations`."""
     validation_rows: ClassVar[int]
     """Held-out events that are used at most to judge a state."""
+    noun = "density"
+    prefix = "parameter."
+    chunk = 8192
 
-    def __init__(
-        self,
-        members: int,
-        *,
-        steps: int,
-        rounds: int,
-        batch_size: int,
-        learning_rate: float,
-        weight_decay: float,
-        dtype: Literal["float32", "float64"],
-        device: str,
-    ) -> None:
-        check_training(members, batch_size, learning_rate, weight_decay, dtype)
-        check_option("steps", steps, 1)
-        check_option("rounds", rounds, 1, steps)
-        self.members = members
-        self.steps = steps
-        self.rounds = rounds
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.weight_decay = weight_decay
-        checked_device(device)
-        self.dtype = dtype
-        self.device = device
-        self.callbacks: Sequence[Callback] = ()
-        self.histories_: Sequence[History] = ()
-        self.scaling_ = LogitStandardise(*np.zeros((4, 0)))  # of no features, until `fit`
-        self._parameters: dict[str, Tensor] = {}
-        self._sizes = {"n_features": 0, "n_conditions": 0, "n_heads": 1}
-
-    @abstractmethod
-    def _initial(self, rngs: Sequence[np.random.Generator]) -> dict[str, Tensor]:
-        """Return initial parameters, each with the members on its first axis."""
-
-    @abstractmethod
-    def _model(self, seeds: Sequence[int]) -> Model:
-        """Return what the loop trains; member m draws from ``seeds[m]``."""
+    rounds: int = option(
+        default=10,
+        says="Parts of the training, after each of which the held-out likelihood is measured.",
+    )
+    learning_rate = 3e-3
+    # Of no features, until `fit`.
+    scaling_: LogitStandardise = learned(
+        default_factory=lambda: LogitStandardise(*np.zeros((4, 0)))
+    )
 
     @abstractmethod
     def _log_prob(self, parameters: Mapping[str, Tensor], z: Tensor, c: Tensor, h: int) -> Tensor:
@@ -163,40 +109,18 @@ class NeuralDensity(ABC):
         FitError
             Where a training diverges.
         """
-        rngs = [stream(seed, "member", m) for m in range(self.members)]
+        rngs = self._streams(seed)
         most, head_rng = self.validation_rows, stream(seed, "heads")
         data = density_rows(X, condition, weight, train, validate, blind, rngs, most, head_rng)
         self._check_heads(data.sees.shape[1], data.condition.shape[1])
-        self._sizes = {
-            "n_features": data.X.shape[1],
-            "n_conditions": data.condition.shape[1],
-            "n_heads": data.sees.shape[1],
-        }
+        self.shape_ = (data.X.shape[1], data.condition.shape[1], data.sees.shape[1])
         used, used_weight = data.used()
         self.scaling_ = scaling or LogitStandardise.fit(data.X[used], used_weight, bounds)
         self._require_inside(data.X[used])
         self._condition = Standardise.fit(data.condition[used], used_weight)
-        options = TrainingOptions(
-            self.batch_size,
-            self.rounds,
-            self.learning_rate,
-            self.weight_decay,
-            steps_per_epoch=self.steps // self.rounds,
-            one_cycle=True,
-            device=self.device,
-        )
-        initial = self._initial(rngs)
-        seeds = [child_seed(seed, "member", m, "noise") for m in range(self.members)]
-        self._parameters, self.histories_ = _train(
-            self._model(seeds),
-            initial,
-            list(initial),
-            self._columns(data),
-            data.rows,
-            rngs,
-            options,
-            self.callbacks,
-        )
+        columns = self._columns(data)
+        begin = self._begin(self.shape_, columns, data.rows, rngs)
+        self._train(*begin, columns, data.rows, rngs, seed)
         return self
 
     def _require_inside(self, X: NDArray[np.float32]) -> None:
@@ -208,7 +132,7 @@ class NeuralDensity(ABC):
             )
             raise DataError(message)
 
-    def _columns(self, data: DensityRows) -> dict[str, Tensor]:
+    def _columns(self, data: DensityRows) -> dict[str, NDArray[Any]]:
         """Return what the model sees of the rows."""
         columns = {
             # Rows that no member uses may lie outside of the support.
@@ -217,9 +141,7 @@ class NeuralDensity(ABC):
             "jacobian": np.nan_to_num(self.scaling_.log_jacobian(data.X)),
             "sees": data.sees,
         }
-        dtype = getattr(torch, self.dtype)
-        tensors = {name: torch.from_numpy(values).to(dtype) for name, values in columns.items()}
-        return {**tensors, "head": torch.from_numpy(data.head)}
+        return {**{k: v.astype(self.dtype) for k, v in columns.items()}, "head": data.head}
 
     def log_prob(
         self,
@@ -248,24 +170,17 @@ class NeuralDensity(ABC):
         DataError
             Where the density is not trained, or the rows do not fit it.
         """
-        parameters = self._fitted(head)
+        self._require_head(head)
         X = check_features(X, self._sizes["n_features"])
         chosen = check_members(members, self.members)
-        parameters = {name: value[chosen].to(self.device) for name, value in parameters.items()}
         c = self._conditions(condition, len(X))
         result = np.full((len(chosen), len(X)), -np.inf)
         inside = np.flatnonzero(self.scaling_.inside(X))
-        with one_torch_thread(), torch.no_grad():
-            for start in range(0, inside.size, _CHUNK):
-                part = inside[start : start + _CHUNK]
-                z = torch.from_numpy(self.scaling_.transform(X[part])).to(c)
-                log_p = self._log_prob(
-                    parameters,
-                    z.expand(len(chosen), -1, -1),
-                    c[part].expand(len(chosen), -1, -1),
-                    head,
-                )
-                result[:, part] = log_p.double().cpu().numpy() + self.scaling_.log_jacobian(X[part])
+        if not inside.size:  # a solver that chooses its steps needs rows
+            return result
+        columns = {"z": self.scaling_.transform(X[inside]).astype(self.dtype), "c": c[inside]}
+        log_p = self._map(lambda p, r: self._log_prob(p, r["z"], r["c"], head), columns, chosen)
+        result[:, inside] = log_p + self.scaling_.log_jacobian(X[inside])
         return result
 
     def sample(
@@ -295,87 +210,48 @@ class NeuralDensity(ABC):
         DataError
             Where the density is not trained, or condition and `n` do not say how many events.
         """
-        parameters = self._fitted(head)
+        self._require_head(head)
         chosen = check_members([member], self.members)
-        parameters = {name: value[chosen].to(self.device) for name, value in parameters.items()}
         if condition is None and n is None:
             message = "An unconditional density must be told the number of events: give 'n'."
             raise DataError(message)
         c = self._conditions(condition, len(condition) if condition is not None else n or 0)
+        if not len(c):
+            return np.empty((0, self._sizes["n_features"]), dtype=np.float32)
         generator = torch.Generator().manual_seed(child_seed(seed, "sample"))
-        result = np.empty((len(c), self._sizes["n_features"]), dtype=np.float32)
-        with one_torch_thread(), torch.no_grad():
-            for start in range(0, len(c), _CHUNK):
-                part = slice(start, start + _CHUNK)
-                z = self._sample(parameters, c[part][None], generator, head)
-                X = self.scaling_.inverse(z.double().cpu().numpy())
-                result[part] = self.scaling_.clip(X)
-        return result
+        z = self._map(lambda p, r: self._sample(p, r["c"], generator, head)[None], {"c": c}, chosen)
+        return self.scaling_.clip(self.scaling_.inverse(z[0])).astype(np.float32)
 
-    def save(self, folder: Path) -> None:
-        """Write the members to `folder`."""
-        arrays = {f"parameter.{name}": value.numpy() for name, value in self._fitted(0).items()}
-        arrays |= {f"scaling.{name}": getattr(self.scaling_, name) for name in _SCALING}
-        arrays |= {f"condition.{name}": getattr(self._condition, name) for name in _SCALING[2:]}
-        metadata = {
-            "options": constructor_options(self),
-            "sizes": self._sizes,
-            "histories": histories_to_json(self.histories_),
-        }
-        save_checkpoint(folder, Checkpoint(self.kind, metadata, arrays))
+    @property
+    def _sizes(self) -> dict[str, int]:
+        return dict(zip(_SIZES, self.shape_, strict=True))
 
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read what `save` wrote.
+    def _state(self) -> dict[str, NDArray[Any]]:
+        scaling = {f"scaling.{name}": getattr(self.scaling_, name) for name in _SCALING}
+        condition = {f"condition.{name}": getattr(self._condition, name) for name in _SCALING[2:]}
+        return {**super()._state(), **scaling, **condition}
 
-        Raises
-        ------
-        InputError
-            Where the folder is missing, damaged, or holds something else.
-        """
-        checkpoint = load_checkpoint(folder, cls.kind)
-        with damaged_metadata(folder):
-            arrays = checkpoint.arrays
-            density = cls(**checkpoint.metadata["options"])
-            density.histories_ = histories_from_json(checkpoint.metadata["histories"])
-            density._sizes = {
-                name: int(checkpoint.metadata["sizes"][name]) for name in density._sizes
-            }
-            density.scaling_ = LogitStandardise(*(arrays[f"scaling.{name}"] for name in _SCALING))
-            density._condition = Standardise(
-                *(arrays[f"condition.{name}"] for name in _SCALING[2:])
-            )
-            density._parameters = {
-                name.removeprefix("parameter."): torch.from_numpy(np.array(array))
-                for name, array in arrays.items()
-                if name.startswith("parameter.")
-            }
-            density._check_shapes()
-        return density
+    def _notes(self) -> dict[str, Any]:
+        return {**super()._notes(), "sizes": self._sizes}
 
-    def _check_shapes(self) -> None:
-        """Refuse loaded arrays that are not the parameters of this density (ValueError)."""
-        expected = self._initial([stream(0, "shape", m) for m in range(self.members)])
-        found = {name: value.shape for name, value in self._parameters.items()}
-        n_features, n_conditions = self._sizes["n_features"], self._sizes["n_conditions"]
-        scalings = (self.scaling_.low.shape, self._condition.mean.shape)
-        if found != {name: value.shape for name, value in expected.items()} or scalings != (
-            (n_features,),
-            (n_conditions,),
-        ):
-            message = "the arrays do not have the shapes of its options"
-            raise ValueError(message)
+    def _restore(self, arrays: Columns, notes: Mapping[str, Any]) -> None:
+        super()._restore(arrays, notes)
+        self.shape_ = tuple(int(notes["sizes"][name]) for name in _SIZES)
+        self.scaling_ = LogitStandardise(*(arrays[f"scaling.{name}"] for name in _SCALING))
+        self._condition = Standardise(*(arrays[f"condition.{name}"] for name in _SCALING[2:]))
 
-    def _conditions(self, condition: NDArray[np.floating] | None, n_rows: int) -> Tensor:
+    def _fits(self) -> bool:
+        scalings = (*self.scaling_.low.shape, *self._condition.mean.shape)
+        return super()._fits() and scalings == self.shape_[:2]
+
+    def _conditions(
+        self, condition: NDArray[np.floating] | None, n_rows: int
+    ) -> NDArray[np.floating]:
         values = checked_condition(condition, n_rows, self._sizes["n_conditions"])
-        scaled = torch.from_numpy(self._condition.transform(values))
-        return scaled.to(self.device, getattr(torch, self.dtype))
+        return self._condition.transform(values).astype(self.dtype)
 
-    def _fitted(self, head: int) -> dict[str, Tensor]:
-        if not self._parameters:
-            message = "The density is not trained; call 'fit' first."
-            raise DataError(message)
+    def _require_head(self, head: int) -> None:
+        self._require_fitted()
         if not 0 <= head < self._sizes["n_heads"]:
             message = f"There is no head {head}; the density has {self._sizes['n_heads']}."
             raise DataError(message)
-        return self._parameters

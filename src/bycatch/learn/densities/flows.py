@@ -39,7 +39,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -49,8 +49,8 @@ from torch.func import functional_call, vmap
 
 from bycatch.errors import ConfigError
 from bycatch.learn.densities.base import NeuralDensity
-from bycatch.learn.members import check_option
-from bycatch.learn.trainer import Batch
+from bycatch.learn.neural import Noise
+from bycatch.learn.options import learned, option
 
 __all__ = [
     "AutoregressiveSplineEnsemble",
@@ -76,36 +76,19 @@ class FlowEnsemble(NeuralDensity):
 
     validation_rows = 10_000
 
-    def __init__(
-        self,
-        members: int,
-        *,
-        transforms: int,
-        hidden: Sequence[int],
-        steps: int,
-        rounds: int,
-        batch_size: int,
-        learning_rate: float,
-        weight_decay: float,
-        dtype: Literal["float32", "float64"],
-        device: str,
-    ) -> None:
-        super().__init__(
-            members,
-            steps=steps,
-            rounds=rounds,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            weight_decay=weight_decay,
-            dtype=dtype,
-            device=device,
-        )
-        check_option("transforms", transforms, 1)
-        for units in hidden:
-            check_option("hidden", units, 1)
-        self.transforms = transforms
-        self.hidden = tuple(hidden)
-        self._module: tuple[tuple[int, int], _Flow] | None = None
+    transforms: int = option(
+        default=3,
+        least=1,
+        says="Splines, or affine maps, in a row; the order of the features is turned round after "
+        "each.",
+    )
+    hidden: Sequence[int] = option(
+        default=(64, 64),
+        least=1,
+        says="Units of the hidden layers of each transform's network, with SiLU activations.",
+    )
+    batch_size = 512
+    _module: tuple[tuple[int, ...], _Flow] | None = learned(default=None)
 
     @abstractmethod
     def _build(self, **common: Any) -> zuko.flows.MAF:
@@ -122,7 +105,7 @@ class FlowEnsemble(NeuralDensity):
 
     def _flow(self) -> _Flow:
         """Return the module; its weights mean nothing, they are given with every call."""
-        sizes = (self._sizes["n_features"], self._sizes["n_conditions"])
+        sizes = self.shape_[:2]
         if self._module is None or self._module[0] != sizes:
             # Building draws weights from torch's global stream: put that back as it was.
             with torch.random.fork_rng(devices=[]):
@@ -137,7 +120,11 @@ class FlowEnsemble(NeuralDensity):
             self._module = (sizes, module)
         return self._module[1].to(self.device)
 
-    def _initial(self, rngs: Sequence[np.random.Generator]) -> dict[str, Tensor]:
+    def _initial(
+        self,
+        shape: tuple[int, ...],  # noqa: ARG002 - the module knows it
+        rngs: Sequence[np.random.Generator],
+    ) -> dict[str, Tensor]:
         """Return weights and biases uniform in +-1/sqrt(n_in), as torch's linear layer has them."""
         module = self._flow()
         result = {}
@@ -151,8 +138,15 @@ class FlowEnsemble(NeuralDensity):
             result[name] = torch.from_numpy(np.stack(drawn)).to(value.dtype)
         return result
 
-    def _model(self, seeds: Sequence[int]) -> _Likelihood:  # noqa: ARG002
-        return _Likelihood(self._flow())
+    def losses(
+        self,
+        parameters: Mapping[str, Tensor],
+        columns: Mapping[str, Tensor],
+        noise: Noise,  # noqa: ARG002
+    ) -> Tensor:
+        """Return -log p in nats, of shape (n_members, n_rows), in training as in validation."""
+        found = log_prob(self._flow(), parameters, columns["z"], columns["c"])
+        return -(found + columns["jacobian"])
 
     def _log_prob(self, parameters: Mapping[str, Tensor], z: Tensor, c: Tensor, h: int) -> Tensor:  # noqa: ARG002
         return log_prob(self._flow(), parameters, z, c)
@@ -207,167 +201,43 @@ def log_prob(module: _Flow, parameters: Mapping[str, Tensor], z: Tensor, c: Tens
     return batched(dict(parameters), z, c)
 
 
-class _Likelihood:
-    """What the training loop sees: -log p, in training as in validation."""
-
-    def __init__(self, module: _Flow) -> None:
-        self._module = module
-
-    def loss(self, parameters: Mapping[str, Tensor], batch: Batch) -> Tensor:
-        """Return the weighted sum of -log p, of shape (n_members,)."""
-        columns = batch.columns
-        found = log_prob(self._module, parameters, columns["z"], columns["c"])
-        return -(batch.weight * (found + columns["jacobian"])).sum(dim=1)
-
-    validation = loss
-
-
 class MafEnsemble(FlowEnsemble):
-    """Masked autoregressive flows of affine maps, as in ANODE and CATHODE.
-
-    Parameters
-    ----------
-    members : int
-    transforms : int
-        Affine maps in a row; the order of the features is turned round after each.
-    hidden : sequence of int
-        Units of the hidden layers of each map's network, with SiLU activations.
-    steps, rounds, batch_size, learning_rate, weight_decay, dtype, device
-        See `bycatch.learn.densities.base.NeuralDensity`.
-    """
+    """Masked autoregressive flows of affine maps, as in ANODE and CATHODE."""
 
     kind = "maf"
     citation = "maf"
 
-    def __init__(
-        self,
-        members: int = 1,
-        *,
-        transforms: int = 6,
-        hidden: Sequence[int] = (64, 64),
-        steps: int = 2000,
-        rounds: int = 10,
-        batch_size: int = 512,
-        learning_rate: float = 3e-3,
-        weight_decay: float = 0.0,
-        dtype: Literal["float32", "float64"] = "float32",
-        device: str = "cpu",
-    ) -> None:
-        super().__init__(
-            members,
-            transforms=transforms,
-            hidden=hidden,
-            steps=steps,
-            rounds=rounds,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            weight_decay=weight_decay,
-            dtype=dtype,
-            device=device,
-        )
+    transforms = 6
+    steps = 2000
 
     def _build(self, **common: Any) -> zuko.flows.MAF:
         return zuko.flows.MAF(**common)
 
 
 class AutoregressiveSplineEnsemble(FlowEnsemble):
-    """Neural spline flows, each feature conditional on those before it.
-
-    Parameters
-    ----------
-    members : int
-    transforms : int
-        Splines in a row; the order of the features is turned round after each.
-    hidden : sequence of int
-        Units of the hidden layers of each spline's network, with SiLU activations.
-    bins : int
-        Pieces of each spline.
-    steps, rounds, batch_size, learning_rate, weight_decay, dtype, device
-        See `bycatch.learn.densities.base.NeuralDensity`.
-    """
+    """Neural spline flows, each feature conditional on those before it."""
 
     kind = "spline"
     citation = "neural-spline-flows"
 
-    def __init__(
-        self,
-        members: int = 1,
-        *,
-        transforms: int = 3,
-        hidden: Sequence[int] = (64, 64),
-        bins: int = 8,
-        steps: int = 1200,
-        rounds: int = 10,
-        batch_size: int = 512,
-        learning_rate: float = 3e-3,
-        weight_decay: float = 0.0,
-        dtype: Literal["float32", "float64"] = "float32",
-        device: str = "cpu",
-    ) -> None:
-        super().__init__(
-            members,
-            transforms=transforms,
-            hidden=hidden,
-            steps=steps,
-            rounds=rounds,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            weight_decay=weight_decay,
-            dtype=dtype,
-            device=device,
-        )
-        check_option("bins", bins, 2)
-        self.bins = bins
+    bins: int = option(default=8, least=2, says="Pieces of each spline.")
+    steps = 1200
 
     def _build(self, **common: Any) -> zuko.flows.MAF:
         return zuko.flows.NSF(bins=self.bins, **common)
 
 
 class CouplingSplineEnsemble(AutoregressiveSplineEnsemble):
-    """Neural spline flows, one half of the features conditional on the other half.
-
-    Parameters
-    ----------
-    members : int
-    transforms : int
-        Splines in a row; the halves change places after each. With fewer than three, two features
-        of one half cannot depend on each other.
-    hidden, bins
-        See `AutoregressiveSplineEnsemble`.
-    steps, rounds, batch_size, learning_rate, weight_decay, dtype, device
-        See `bycatch.learn.densities.base.NeuralDensity`.
-    """
+    """Neural spline flows, one half of the features conditional on the other half."""
 
     kind = "coupling"
 
-    def __init__(
-        self,
-        members: int = 1,
-        *,
-        transforms: int = 3,
-        hidden: Sequence[int] = (64, 64),
-        bins: int = 8,
-        steps: int = 1200,
-        rounds: int = 10,
-        batch_size: int = 512,
-        learning_rate: float = 3e-3,
-        weight_decay: float = 0.0,
-        dtype: Literal["float32", "float64"] = "float32",
-        device: str = "cpu",
-    ) -> None:
-        super().__init__(
-            members,
-            transforms=transforms,
-            hidden=hidden,
-            bins=bins,
-            steps=steps,
-            rounds=rounds,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            weight_decay=weight_decay,
-            dtype=dtype,
-            device=device,
-        )
+    transforms: int = option(
+        default=3,
+        least=1,
+        says="Splines in a row; the halves change places after each. With fewer than three, two "
+        "features of one half cannot depend on each other.",
+    )
 
     def _build(self, **common: Any) -> zuko.flows.MAF:
         # Two passes make zuko's masks those of coupling; by default they are autoregressive.

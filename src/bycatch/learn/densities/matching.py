@@ -34,9 +34,9 @@ from torch import Tensor
 from bycatch.errors import ConfigError
 from bycatch.learn.densities.base import NeuralDensity
 from bycatch.learn.densities.ode import SOLVERS, integrate
-from bycatch.learn.members import check_option
 from bycatch.learn.nets.velocity import Velocity, draw_velocity
-from bycatch.learn.trainer import Batch
+from bycatch.learn.neural import Noise
+from bycatch.learn.options import option
 
 __all__ = ["MatchingEnsemble"]
 
@@ -45,76 +45,54 @@ _LOG_2PI = math.log(2.0 * math.pi)
 
 
 class MatchingEnsemble(NeuralDensity):
-    """Densities by conditional flow matching, trained as one batched network.
-
-    Parameters
-    ----------
-    members : int
-    hidden : sequence of int
-        Units of the trunk's hidden layers, with SiLU activations.
-    degree : int, optional
-        None: the conditions enter the network like features. A number: the one condition c enters
-        as a polynomial of this degree, v(x, t, c) = sum_p c^p H_p h(x, t) with a trunk h that does
-        not know c. Then the density may have several heads H, each blind to some rows: given the
-        trunk a head's loss is convex, and a polynomial cannot make a bump where it sees no events.
-    steps, rounds, batch_size, learning_rate, weight_decay, dtype, device
-        See `bycatch.learn.densities.base.NeuralDensity`.
-    solver : {"midpoint", "rk4", "adaptive"}
-        How the differential equation is solved, in sampling and in evaluating.
-    solver_steps : int
-        Steps of the fixed-step solvers from noise to data; unused by the adaptive one.
-    tolerance : float
-        Relative and absolute error of the adaptive solver.
-    """
+    """Densities by conditional flow matching, trained as one batched network."""
 
     kind = "matching"
     citation = "flow-matching"
     validation_rows = 1000
 
-    def __init__(
-        self,
-        members: int = 1,
-        *,
-        hidden: Sequence[int] = (128, 128, 128),
-        degree: int | None = None,
-        steps: int = 4000,
-        rounds: int = 10,
-        batch_size: int = 1024,
-        learning_rate: float = 3e-3,
-        weight_decay: float = 0.0,
-        solver: Literal["midpoint", "rk4", "adaptive"] = "midpoint",
-        solver_steps: int = 16,
-        tolerance: float = 1e-5,
-        dtype: Literal["float32", "float64"] = "float32",
-        device: str = "cpu",
-    ) -> None:
-        super().__init__(
-            members,
-            steps=steps,
-            rounds=rounds,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            weight_decay=weight_decay,
-            dtype=dtype,
-            device=device,
-        )
-        if not hidden:
+    hidden: Sequence[int] = option(
+        default=(128, 128, 128),
+        least=1,
+        says="Units of the trunk's hidden layers, with SiLU activations.",
+    )
+    degree: int | None = option(
+        default=None,
+        least=0,
+        most=10,
+        says="None: the conditions enter the network like features. A number: the one condition c "
+        "enters as a polynomial of this degree, v(x, t, c) = sum_p c^p H_p h(x, t) with a trunk h "
+        "that does not know c. Then the density may have several heads H, each blind to some rows: "
+        "given the trunk a head's loss is convex, and a polynomial cannot make a bump where it "
+        "sees no events.",
+    )
+    batch_size = 1024
+    solver: Literal["midpoint", "rk4", "adaptive"] = option(
+        default="midpoint",
+        says="How the differential equation is solved, in sampling and in evaluating.",
+    )
+    solver_steps: int = option(
+        default=16,
+        least=1,
+        says="Steps of the fixed-step solvers from noise to data; unused by the adaptive one.",
+    )
+    tolerance: float = option(
+        default=1e-5,
+        least=1e-12,
+        says="Relative and absolute error of the adaptive solver.",
+    )
+
+    def check_options(self) -> None:
+        """Refuse options that make no sense (ConfigError)."""
+        if not self.hidden:
             message = "The option 'hidden' is empty, but the trunk needs at least one layer."
             raise ConfigError(message)
-        for units in hidden:
-            check_option("hidden", units, 1)
-        if degree is not None:
-            check_option("degree", degree, 0, 10)
-        if solver not in SOLVERS:
-            message = f"The option 'solver' is {solver!r}, but it must be one of {sorted(SOLVERS)}."
+        if self.solver not in SOLVERS:
+            message = (
+                f"The option 'solver' is {self.solver!r}, but it must be one of {sorted(SOLVERS)}."
+            )
             raise ConfigError(message)
-        check_option("solver_steps", solver_steps, 1)
-        check_option("tolerance", tolerance, 1e-12)
-        self.hidden = tuple(hidden)
-        self.degree = degree
-        self.solver = solver
-        self.solver_steps = solver_steps
-        self.tolerance = tolerance
+        super().check_options()
 
     def _check_heads(self, n_heads: int, n_conditions: int) -> None:
         if self.degree is not None and n_conditions != 1:
@@ -133,13 +111,38 @@ class MatchingEnsemble(NeuralDensity):
     def _velocity(self) -> Velocity:
         return Velocity(self._sizes["n_features"], self.degree)
 
-    def _initial(self, rngs: Sequence[np.random.Generator]) -> dict[str, Tensor]:
-        return draw_velocity(
-            self._sizes, self.hidden, self.degree, rngs, getattr(torch, self.dtype)
-        )
+    def _initial(
+        self, shape: tuple[int, ...], rngs: Sequence[np.random.Generator]
+    ) -> dict[str, Tensor]:
+        sizes = dict(zip(("n_features", "n_conditions", "n_heads"), shape, strict=True))
+        return draw_velocity(sizes, self.hidden, self.degree, rngs, getattr(torch, self.dtype))
 
-    def _model(self, seeds: Sequence[int]) -> _Matching:
-        return _Matching(self._velocity(), seeds)
+    def losses(
+        self, parameters: Mapping[str, Tensor], columns: Mapping[str, Tensor], noise: Noise
+    ) -> Tensor:
+        """Return the squared error of the velocity, of shape (n_members, n_rows)."""
+        end = columns["z"]
+        n = end.shape[1]
+        start = noise.normal(end.shape[1:], end)
+        # The times of a batch are spread evenly, which quiets the loss.
+        place = torch.arange(n, dtype=end.dtype, device=end.device)[:, None]
+        t = (place + noise.uniform((n, 1), end)) / n
+        found = self._velocity().every(parameters, start + t * (end - start), t, columns["c"])
+        error = (found - (end - start).unsqueeze(2)).square().mean(dim=3)
+        return (error * columns["sees"]).sum(dim=2)
+
+    def judged(
+        self,
+        parameters: Mapping[str, Tensor],
+        columns: Mapping[str, Tensor],
+        noise: Noise,  # noqa: ARG002
+    ) -> Tensor:
+        """Return -log p of held-out events in nats, of shape (n_members, n_rows)."""
+        solve = {"solver": "midpoint", "steps": _VALIDATION_STEPS}
+        found = log_prob(
+            self._velocity(), parameters, columns["z"], columns["c"], columns["head"], solve
+        )
+        return -(found + columns["jacobian"])
 
     def _log_prob(self, parameters: Mapping[str, Tensor], z: Tensor, c: Tensor, h: int) -> Tensor:
         head = torch.full(z.shape[:2], h, device=z.device)
@@ -180,39 +183,3 @@ def log_prob(
     normal = -0.5 * (noise.square() + _LOG_2PI).sum(dim=-1)
     # The integral ran from 1 to 0, so it holds minus the integral over the path.
     return normal + divergence
-
-
-class _Matching:
-    """What the training loop sees: the matching loss, and -log p of held-out events."""
-
-    def __init__(self, velocity: Velocity, seeds: Sequence[int]) -> None:
-        self._velocity = velocity
-        self._generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-
-    def loss(self, parameters: Mapping[str, Tensor], batch: Batch) -> Tensor:
-        """Return the weighted sum of squared velocity errors, of shape (n_members,)."""
-        end = batch.columns["z"]
-        start, t = self._noise(end, batch.members)
-        found = self._velocity.every(parameters, start + t * (end - start), t, batch.columns["c"])
-        error = (found - (end - start).unsqueeze(2)).square().mean(dim=3)
-        return (batch.weight * (error * batch.columns["sees"]).sum(dim=2)).sum(dim=1)
-
-    def validation(self, parameters: Mapping[str, Tensor], batch: Batch) -> Tensor:
-        """Return the weighted sum of -log p, of shape (n_members,)."""
-        columns = batch.columns
-        solve = {"solver": "midpoint", "steps": _VALIDATION_STEPS}
-        found = log_prob(
-            self._velocity, parameters, columns["z"], columns["c"], columns["head"], solve
-        )
-        return -(batch.weight * (found + columns["jacobian"])).sum(dim=1)
-
-    def _noise(self, like: Tensor, members: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """Draw starts and times; the times of a batch are spread evenly, which quiets the loss."""
-        n = like.shape[1]
-        starts, times = [], []
-        for member in members:
-            generator = self._generators[member]
-            starts.append(torch.randn(like.shape[1:], generator=generator, dtype=like.dtype))
-            within = torch.rand((n, 1), generator=generator, dtype=like.dtype)
-            times.append((torch.arange(n, dtype=like.dtype)[:, None] + within) / n)
-        return torch.stack(starts).to(like.device), torch.stack(times).to(like.device)

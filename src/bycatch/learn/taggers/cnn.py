@@ -13,7 +13,6 @@ arXiv:1803.00107.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -24,6 +23,8 @@ from bycatch.errors import DataError
 from bycatch.learn.inputs import root_mean_square
 from bycatch.learn.members import MemberRows, check_option
 from bycatch.learn.nets.image_cnn import draw_image_cnn, image_cnn, sides
+from bycatch.learn.neural import Columns
+from bycatch.learn.options import option
 from bycatch.learn.taggers.base import NeuralTagger
 
 __all__ = ["ImageTagger"]
@@ -33,18 +34,6 @@ class ImageTagger(NeuralTagger):
     """Convolutions and maxima over 2x2 pixels, then dense layers.
 
     Pixels are raised to a power and divided by their root mean square over the training rows.
-
-    Parameters
-    ----------
-    members : int
-    channels : sequence of int
-        Of the first layer, which has 4x4 pixels and stride 2, and of the 3x3 layers after it.
-    hidden : sequence of int
-        Units of the dense layers.
-    power : float
-        Exponent of the pixels; below 1 the network sees soft pixels better.
-    steps, rounds, patience, batch_size, learning_rate, weight_decay, dtype, device
-        As in `bycatch.learn.taggers.base.NeuralTagger`.
     """
 
     kind = "cnn"
@@ -52,41 +41,26 @@ class ImageTagger(NeuralTagger):
     representation = "images"
     axes = ("height", "width")
 
-    def __init__(
-        self,
-        members: int = 1,
-        *,
-        channels: Sequence[int] = (24, 24, 48),
-        hidden: Sequence[int] = (64,),
-        power: float = 0.5,
-        steps: int = 3000,
-        rounds: int = 15,
-        patience: int = 6,
-        batch_size: int = 256,
-        learning_rate: float = 2e-3,
-        weight_decay: float = 0.0,
-        dtype: Literal["float32", "float64"] = "float32",
-        device: str = "cpu",
-    ) -> None:
-        super().__init__(
-            members,
-            steps=steps,
-            rounds=rounds,
-            patience=patience,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            weight_decay=weight_decay,
-            dtype=dtype,
-            device=device,
-        )
-        check_option("channels", len(channels), 1)
-        check_option("power", power, 1e-3)
-        for name, layers in (("channels", channels), ("hidden", hidden)):
-            for units in layers:
-                check_option(name, units, 1)
-        self.channels = tuple(channels)
-        self.hidden = tuple(hidden)
-        self.power = power
+    channels: Sequence[int] = option(
+        default=(24, 24, 48),
+        least=1,
+        says="Of the first layer, which has 4x4 pixels and stride 2, and of the 3x3 layers after "
+        "it.",
+    )
+    hidden: Sequence[int] = option(default=(64,), least=1, says="Units of the dense layers.")
+    power: float = option(
+        default=0.5,
+        least=1e-3,
+        says="Exponent of the pixels; below 1 the network sees soft pixels better.",
+    )
+    rounds = 15
+    patience = 6
+    learning_rate = 2e-3
+
+    def check_options(self) -> None:
+        """Refuse options that make no sense (ConfigError)."""
+        super().check_options()
+        check_option("channels", len(self.channels), 1)
 
     def _initial(
         self, shape: tuple[int, ...], rngs: Sequence[np.random.Generator]
@@ -102,12 +76,12 @@ class ImageTagger(NeuralTagger):
         return draw_image_cnn((height, width), self.channels, self.hidden, rngs, dtype)
 
     def _scaling(
-        self, columns: Mapping[str, NDArray[Any]], rows: Sequence[MemberRows]
+        self, columns: Columns, rows: Sequence[MemberRows]
     ) -> dict[str, NDArray[np.float64]]:
         return {"scale": root_mean_square(columns["x"], self.power, rows)}
 
     def logit(self, parameters: Mapping[str, Tensor], columns: Mapping[str, Tensor]) -> Tensor:
-        """Return log p/(1-p), see `bycatch.learn.taggers.base.NeuralTagger.logit`."""
+        """Return log p/(1-p), see `bycatch.learn.neural.NeuralClassifier.logit`."""
         x = columns["x"]
         # Generated images may have negative pixels; their power keeps the sign.
         scaled = torch.copysign(x.abs() ** self.power, x) / parameters["scale"]

@@ -10,7 +10,6 @@ H. Qu, C. Li and S. Qian, "Particle transformer for jet tagging", arXiv:2202.037
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -19,8 +18,10 @@ from torch import Tensor
 
 from bycatch.errors import ConfigError, DataError
 from bycatch.learn.inputs import constituent_scaling
-from bycatch.learn.members import MemberRows, check_option
+from bycatch.learn.members import MemberRows
 from bycatch.learn.nets.transformer import Sizes, draw_transformer, transformer
+from bycatch.learn.neural import Columns
+from bycatch.learn.options import option
 from bycatch.learn.taggers.base import NeuralTagger
 
 __all__ = ["TransformerTagger"]
@@ -31,23 +32,6 @@ class TransformerTagger(NeuralTagger):
 
     Its own differences from the paper: fewer and narrower layers, no dropout, no batch
     normalisation, and the pairwise features as they are for massless and collinear constituents.
-
-    Parameters
-    ----------
-    members : int
-    width : int
-        Features of each constituent between the blocks; a multiple of `heads`.
-    heads, blocks : int
-    hidden : int
-        Units between the two linear maps after each attention.
-    pair_hidden : int
-        Units of the network that turns pairwise features into a bias of the attention.
-    pairs : sequence of int, optional
-        Which three features are the logarithm of the transverse momentum and the two angles from
-        the jet's axis; (0, 4, 5) for `bycatch.represent.constituents`. Without them the attention
-        sees no pairwise features.
-    steps, rounds, patience, batch_size, learning_rate, weight_decay, dtype, device
-        As in `bycatch.learn.taggers.base.NeuralTagger`.
     """
 
     kind = "transformer"
@@ -56,39 +40,35 @@ class TransformerTagger(NeuralTagger):
     axes = ("n_constituents", "n_features")
     masked = True
 
-    def __init__(
-        self,
-        members: int = 1,
-        *,
-        width: int = 48,
-        heads: int = 4,
-        blocks: int = 2,
-        hidden: int = 96,
-        pair_hidden: int = 8,
-        pairs: Sequence[int] | None = None,
-        steps: int = 3000,
-        rounds: int = 15,
-        patience: int = 6,
-        batch_size: int = 256,
-        learning_rate: float = 2e-3,
-        weight_decay: float = 0.0,
-        dtype: Literal["float32", "float64"] = "float32",
-        device: str = "cpu",
-    ) -> None:
-        super().__init__(
-            members,
-            steps=steps,
-            rounds=rounds,
-            patience=patience,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            weight_decay=weight_decay,
-            dtype=dtype,
-            device=device,
-        )
-        sizes = {"width": width, "heads": heads, "blocks": blocks, "hidden": hidden}
-        for name, value in {**sizes, "pair_hidden": pair_hidden}.items():
-            check_option(name, value, 1)
+    width: int = option(
+        default=48,
+        least=1,
+        says="Features of each constituent between the blocks; a multiple of `heads`.",
+    )
+    heads: int = option(default=4, least=1, says="Heads of each attention.")
+    blocks: int = option(default=2, least=1, says="Attentions in a row.")
+    hidden: int = option(
+        default=96, least=1, says="Units between the two linear maps after each attention."
+    )
+    pair_hidden: int = option(
+        default=8,
+        least=1,
+        says="Units of the network that turns pairwise features into a bias of the attention.",
+    )
+    pairs: Sequence[int] | None = option(
+        default=None,
+        says="Which three features are the logarithm of the transverse momentum and the two "
+        "angles from the jet's axis; (0, 4, 5) for `bycatch.represent.constituents`. Without "
+        "them the attention sees no pairwise features.",
+    )
+    rounds = 15
+    patience = 6
+    learning_rate = 2e-3
+
+    def check_options(self) -> None:
+        """Refuse options that make no sense (ConfigError)."""
+        super().check_options()
+        width, heads, pairs = self.width, self.heads, self.pairs
         if width % heads:
             message = (
                 f"The option 'width' is {width}, but it must be a multiple of 'heads', {heads}."
@@ -100,12 +80,6 @@ class TransformerTagger(NeuralTagger):
                 "angles."
             )
             raise ConfigError(message)
-        self.width = width
-        self.heads = heads
-        self.blocks = blocks
-        self.hidden = hidden
-        self.pair_hidden = pair_hidden
-        self.pairs = None if pairs is None else tuple(pairs)
 
     def _initial(
         self, shape: tuple[int, ...], rngs: Sequence[np.random.Generator]
@@ -122,13 +96,13 @@ class TransformerTagger(NeuralTagger):
         return draw_transformer(sizes, rngs, getattr(torch, self.dtype))
 
     def _scaling(
-        self, columns: Mapping[str, NDArray[Any]], rows: Sequence[MemberRows]
+        self, columns: Columns, rows: Sequence[MemberRows]
     ) -> dict[str, NDArray[np.float64]]:
         found = constituent_scaling(columns["x"], columns["mask"], rows)
         return {"shift": found["shift"][:, None], "scale": found["scale"][:, None]}
 
     def logit(self, parameters: Mapping[str, Tensor], columns: Mapping[str, Tensor]) -> Tensor:
-        """Return log p/(1-p), see `bycatch.learn.taggers.base.NeuralTagger.logit`."""
+        """Return log p/(1-p), see `bycatch.learn.neural.NeuralClassifier.logit`."""
         x, mask = columns["x"], columns["mask"]
         last = int(mask.any(dim=1).any(dim=0).nonzero().max()) + 1 if mask.any() else 1
         x, mask = x[:, :, :last], mask[:, :, :last]
