@@ -228,6 +228,14 @@ def test_a_cocktail_is_tested_on_what_it_has_not_seen(jets, tmp_path):
     learned = {x["signal"]: x["n_learn"] for x in found["scores"] if x["method"] == "cocktail"}
     assert learned == {"two": 110, "three": 110}  # halves of background and of the other signal
     assert [m["flat"] for m in found["methods"]] == [True, True, False]
+    (transfer,) = found["transfer"]
+    assert (transfer["method"], transfer["status"]) == ("cocktail", "ok")
+    matrix = transfer["matrix"]
+    assert np.shape(matrix["auc"]) == (5, 2)  # all, without and only each, tested on each
+    unseen, known = matrix["auc"][1][0], matrix["auc"][3][0]
+    assert known > unseen - 4 * matrix["auc_error"][1][0]
+    page = (tmp_path / "run/report.html").read_text()
+    assert page.count("<b>unseen</b>") == 2
     assert np.shape(found["contributions"][1]["mean"]) == (3, 6)
 
 

@@ -15,6 +15,7 @@ from bycatch.anomaly.judge import Measured
 from bycatch.anomaly.latent import Viewed
 from bycatch.anomaly.sample import SampleSize
 from bycatch.anomaly.sculpt import Sculpted
+from bycatch.anomaly.transfer import Transferred
 from bycatch.tasks.result import Result, document
 
 __all__ = ["Explained", "Learned", "ScoreResult"]
@@ -92,6 +93,8 @@ class ScoreResult(Result):
     explained : tuple of Explained
     latent : tuple of Viewed
         For each method with a latent space.
+    transfer : tuple of Transferred
+        For each cocktail; ``result.json`` has this key only where there is one.
     """
 
     config: Mapping[str, Any]
@@ -105,6 +108,7 @@ class ScoreResult(Result):
     hunted: tuple[Hunted, ...]
     explained: tuple[Explained, ...]
     latent: tuple[Viewed, ...] = ()
+    transfer: tuple[Transferred, ...] = ()
 
     @property
     def citations(self) -> tuple[str, ...]:
@@ -133,4 +137,5 @@ class ScoreResult(Result):
             contributions=self.explained,
             latent=self.latent,
             citations=self.citations,
+            **({"transfer": self.transfer} if self.transfer else {}),
         )

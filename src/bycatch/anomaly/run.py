@@ -18,6 +18,7 @@ from bycatch.anomaly.sample import Sample, load_sample
 from bycatch.anomaly.sculpt import sculpt_all
 from bycatch.anomaly.train import Trained, train_all
 from bycatch.anomaly.trainings import plan_trainings
+from bycatch.anomaly.transfer import extra_trainings, transfer_all
 from bycatch.evaluate.score_tables import REFERENCE
 from bycatch.score import score_class
 from bycatch.tasks.files import atomic_file
@@ -54,6 +55,7 @@ def run_scores(plan: ScorePlan, resolved: Mapping[str, Any], run: Run) -> ScoreR
             dropped={size.name: size.n_dropped for size in sample.sizes},
         )
     trained = train_all(plan_trainings(plan), plan, run)
+    transferred = transfer_all(plan, run)
     hunted = hunt_all(trained, sample, plan, run)
     with run.doing("Judging scores"):
         result = ScoreResult(
@@ -68,6 +70,7 @@ def run_scores(plan: ScorePlan, resolved: Mapping[str, Any], run: Run) -> ScoreR
             tuple(hunted),
             tuple(_explained(plan, trained)),
             tuple(view_all(trained, sample, plan)),
+            tuple(transferred),
         )
         write_scores(run.path / "scores.parquet", sample, trained, plan)
         run.write_result(result)
@@ -173,9 +176,11 @@ def describe_scores(plan: ScorePlan) -> str:
         members[REFERENCE] = plan.reference.members
     folds = max(1, plan.folds)
     models = sum(members[training.method] * folds for training in trainings)
+    extra = extra_trainings(plan)
     direct = sum(t.direction == "direct" for t in trainings)
     return (
         f"{len(plan.methods)} methods against {len(plan.signals)} signals: {len(trainings)} "
         f"trainings ({direct} on background, {len(trainings) - direct} on a signal) of {models} "
         f"models, {folds} folds."
+        + (f" {extra} more for the transfer of cocktails." if extra else "")
     )

@@ -10,6 +10,7 @@ from bycatch.anomaly.hunts import Hunted
 from bycatch.anomaly.judge import FPR, Measured, Spread
 from bycatch.anomaly.result import ScoreResult
 from bycatch.evaluate.operating import Rejection
+from bycatch.evaluate.transfer import Transfer
 from bycatch.report.numbers import (
     SIGMA,
     count,
@@ -35,6 +36,7 @@ __all__ = [
     "sic_text",
     "summary",
     "tpr_text",
+    "transfer_text",
     "warnings_of",
 ]
 
@@ -91,6 +93,13 @@ def pairs(result: ScoreResult) -> list[Pair]:
 def auc_text(item: Measured) -> str:
     """Return the AUC with the error of the samples and the spread of the training."""
     return with_errors(item.auc, item.auc_error, item.auc_spread.deviation)
+
+
+def transfer_text(matrix: Transfer, row: int, column: int) -> str:
+    """Return the AUC and the significance improvement of a training for a signal."""
+    auc = with_errors(matrix.auc[row][column], matrix.auc_error[row][column])
+    best, error = matrix.max_sic[row][column], matrix.max_sic_error[row][column]
+    return f"{auc} (SIC {with_errors(best, error)})" if math.isfinite(best) else auc
 
 
 def rejection_text(found: Rejection, spread: Spread) -> str:

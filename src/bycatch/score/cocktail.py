@@ -3,8 +3,9 @@
 What to use when: when there is a list of models that you would be sorry to miss, and the signal
 need only resemble some of them. It is the one score here that learns from labels: it finds what is
 like its cocktail better than any score without labels, and nothing else for certain. Look at what
-it does to a model that it has never seen (`bycatch.score.transfer`) before you trust it, and quote
-the mixture: there is no right one. Simulated background must agree with data where it is used.
+it does to a model that it has never seen (`bycatch.evaluate.transfer`) before you trust it, and
+quote the mixture: there is no right one. Simulated background must agree with data where it is
+used.
 
 References
 ----------

@@ -1,8 +1,7 @@
-"""The cocktail: what it needs, its mixture, its optimum, and the transfer to unseen signals."""
+"""The cocktail: what it needs, its mixture and its optimum."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,6 @@ from sklearn.metrics import roc_auc_score
 
 from bycatch.errors import ConfigError, DataError, InputError
 from bycatch.score import load_score, make_score
-from bycatch.score.transfer import transfer_matrix
 
 NETWORK = {"hidden": [16], "min_epochs": 3, "max_epochs": 8, "batch_size": 256}
 
@@ -101,43 +99,3 @@ def test_options_are_refused() -> None:
         make_score("cocktail", mixture=(1.0, 1.0)).fit(x, label=label)
     with pytest.raises(DataError, match="signal 2 have a sum of weights of 0"):
         make_score("cocktail").fit(x, np.where(label == 2, 0.0, 1.0), label=label)
-
-
-def test_transfer_goes_to_what_is_alike_and_not_to_the_rest() -> None:
-    x, label = toy()
-    found = transfer_matrix(x, label, names=("right", "upper", "left"), repeats=2)
-    assert found.signals == ("right", "upper", "left")
-    assert found.trainings[0] == "all"
-    assert len(found.auc) == len(found.trainings) == 7
-    # 'upper' stands in for 'right'; nothing stands in for 'left', and its cocktail points away.
-    assert found.left_out["right"][0] > 0.8
-    assert found.left_out["left"][0] < 0.3
-    assert found.row("all")["left"][0] > 0.85
-    for name in found.signals:
-        supervised, error = found.row(f"only {name}")[name]
-        assert supervised > found.left_out[name][0] - 4.0 * error
-    assert np.isfinite(found.auc_spread).all()
-    assert found.n_background == 1500
-    text = json.dumps(found.to_json(), allow_nan=False)
-    assert json.loads(text)["trainings"][1] == "without right"
-
-
-def test_transfer_never_tests_on_what_it_was_trained_on() -> None:
-    """Noise that can be learned by heart is worth nothing on rows that no training saw."""
-    rng = np.random.default_rng(5)
-    x = rng.normal(size=(800, 4)).astype(np.float32)
-    label = np.arange(800) % 3
-    options = {"leaves": 100, "min_rows_per_leaf": 1, "max_trees": 60, "min_trees": 50}
-    found = transfer_matrix(x, label, options=options)
-    for areas, errors in zip(found.auc, found.auc_error, strict=True):
-        assert (np.abs(np.array(areas) - 0.5) < 4.0 * np.array(errors)).all()
-
-
-def test_one_signal_cannot_be_left_out() -> None:
-    x, label = toy(200)
-    with pytest.raises(DataError, match="1 signals"):
-        transfer_matrix(x, np.minimum(label, 1))
-    with pytest.raises(DataError, match="names"):
-        transfer_matrix(x, label, names=("a", "b"))
-    with pytest.raises(DataError, match="no training"):
-        transfer_matrix(x, label, options={"max_trees": 10}).row("some")
