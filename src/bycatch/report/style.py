@@ -17,9 +17,12 @@ from typing import Any, Final, Literal, ParamSpec, TypeVar, cast
 import matplotlib as mpl
 import mplhep
 from matplotlib import font_manager
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 
 __all__ = [
     "BAND",
@@ -31,12 +34,16 @@ __all__ = [
     "SIGNAL",
     "TEMPLATE",
     "WIDE",
+    "beside",
     "colours",
+    "decades",
     "figure_bytes",
-    "log_label",
+    "legend_above",
     "new_figure",
     "plain",
+    "roomy",
     "settle",
+    "small_multiples",
     "style",
     "styled",
 ]
@@ -125,6 +132,46 @@ def styled(function: Callable[_P, _R]) -> Callable[_P, _R]:
 def new_figure(width: float, height: float) -> Figure:
     """Return an empty figure (size in inches) that no global state knows of."""
     return Figure(figsize=(width, height), layout="constrained")
+
+
+def roomy(width: float) -> bool:
+    """Say whether a figure is for a page or paper, and not for a phone."""
+    return width > (WIDE + NARROW) / 2
+
+
+def beside(width: float, wide: float, tall: float) -> tuple[Figure, Axes, Axes]:
+    """Return a figure of two panels: side by side and `wide` high, or stacked and `tall` high."""
+    if roomy(width):
+        figure = new_figure(width, wide)
+        return figure, *figure.subplots(1, 2)
+    figure = new_figure(width, tall)
+    return figure, *figure.subplots(2, 1)
+
+
+def small_multiples(
+    width: float, number: int, columns: int, height: float, extra: float, **options: Any
+) -> tuple[Figure, list[Axes]]:
+    """Return a figure with a panel for each of `number`, row by row, and nothing in the rest.
+
+    `height` is that of a row, `extra` what legend and margins need; `options` go to ``subplots``.
+    """
+    rows = max(1, -(-number // columns))
+    figure = new_figure(width, height * rows + extra)
+    panels = list(figure.subplots(rows, columns, squeeze=False, **options).flat)
+    for axes in panels[number:]:
+        axes.set_visible(False)
+    return figure, panels[:number]
+
+
+def legend_above(figure: Figure, axes: Axes, columns: int) -> None:
+    """Put the legend of `axes` above all panels, where it hides no point."""
+    handles = axes.get_legend_handles_labels()
+    figure.legend(*handles, loc="outside upper left", ncols=columns)
+
+
+def decades(axis: Axis) -> None:
+    """Label the decades of a logarithmic axis."""
+    axis.set_major_formatter(FuncFormatter(log_label))
 
 
 def settle(figure: Figure) -> Figure:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,7 +12,20 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from bycatch.anomaly.judge import Measured
-from bycatch.report.style import INK, MUTED, WIDE, colours, log_label, new_figure, plain, styled
+from bycatch.report.plots.roc import draw_curve, frame_curves
+from bycatch.report.style import (
+    INK,
+    MUTED,
+    WIDE,
+    beside,
+    colours,
+    decades,
+    legend_above,
+    new_figure,
+    plain,
+    roomy,
+    styled,
+)
 
 __all__ = [
     "log_labels",
@@ -20,8 +34,6 @@ __all__ = [
     "plot_preprocessing",
     "plot_score_curves",
 ]
-
-MAX_RELATIVE_ERROR = 0.2
 
 
 def _label(item: Measured) -> str:
@@ -36,7 +48,7 @@ def _palette(rows: Sequence[Measured]) -> dict[str, str]:
 
 def log_labels(axis: Axis) -> None:
     """Label decades and, between them, twos and fives."""
-    axis.set_major_formatter(FuncFormatter(log_label))
+    decades(axis)
     axis.set_minor_formatter(FuncFormatter(_between))
 
 
@@ -65,30 +77,18 @@ def plot_score_curves(rows: Sequence[Measured], *, width: float = WIDE) -> Figur
     matplotlib.figure.Figure
         Two axes: 1/eps_B (log) and eps_S / sqrt(eps_B).
     """
-    side = width > 6
-    figure = new_figure(width, 3.6 if side else 6.0)
-    left, right = figure.subplots(1, 2) if side else figure.subplots(2, 1)
+    figure, left, right = beside(width, 3.6, 6.0)
     colour = _palette(rows)
     for item in rows:
-        eps_b, eps_s = np.array(item.curve.thin()).T
-        known = eps_b * item.curve.n_background > 1 / MAX_RELATIVE_ERROR**2
-        eps_b, eps_s = eps_b[known], eps_s[known]
-        look = {"color": colour[_label(item)], "ls": _line(item), "label": plain(_label(item), 30)}
-        left.plot(eps_s, 1 / eps_b, **look)
-        right.plot(eps_s, eps_s / np.sqrt(eps_b), **look)
-    diagonal = np.linspace(0.01, 1, 200)
-    left.plot(diagonal, 1 / diagonal, color=MUTED, ls=":", lw=1, label="random")
-    right.plot(diagonal, np.sqrt(diagonal), color=MUTED, ls=":", lw=1, label="random")
-    left.set_yscale("log")
+        look: dict[str, Any] = {
+            "color": colour[_label(item)],
+            "ls": _line(item),
+            "label": plain(_label(item), 30),
+        }
+        draw_curve(left, right, item.curve.thin(), item.curve.n_background, **look)
+    frame_curves(left, right)
     log_labels(left.yaxis)
-    left.set_ylabel("background rejection 1/ε$_B$")
-    right.set_ylabel(r"SIC  ε$_S$ / √ε$_B$")
-    right.set_ylim(bottom=0)
-    for axes in (left, right):
-        axes.set_xlim(0, 1)
-        axes.set_xlabel("signal efficiency ε$_S$")
-    handles = left.get_legend_handles_labels()
-    figure.legend(*handles, loc="outside upper left", ncols=3 if side else 1)
+    legend_above(figure, left, 3 if roomy(width) else 1)
     return figure
 
 
@@ -152,14 +152,12 @@ def plot_contamination(rows: Sequence[Measured], *, width: float = WIDE) -> Figu
     -------
     matplotlib.figure.Figure
     """
-    side = width > 6
-    figure = new_figure(width, 3.4 if side else 5.8)
-    left, right = figure.subplots(1, 2) if side else figure.subplots(2, 1)
+    figure, left, right = beside(width, 3.4, 5.8)
     colour = _palette(rows)
     places = sorted({item.contamination for item in rows if not item.supervised})
     for name in dict.fromkeys(_label(item) for item in rows):
         here = sorted((x for x in rows if _label(x) == name), key=lambda x: x.contamination)
-        look = {"color": colour[name], "label": plain(name, 30)}
+        look: dict[str, Any] = {"color": colour[name], "label": plain(name, 30)}
         if here[0].supervised:
             left.axhline(here[0].auc, ls="--", lw=1, **look)
             right.axhline(here[0].rejections[-1].value, ls="--", lw=1, **look)
@@ -180,8 +178,7 @@ def plot_contamination(rows: Sequence[Measured], *, width: float = WIDE) -> Figu
     for axes in (left, right):
         _named_places(axes, [f"{100 * place:g} %" for place in places])
         axes.set_xlabel("signal in the training")
-    handles = left.get_legend_handles_labels()
-    figure.legend(*handles, loc="outside upper left", ncols=3 if side else 1)
+    legend_above(figure, left, 3 if roomy(width) else 1)
     return figure
 
 
@@ -206,9 +203,7 @@ def plot_preprocessing(rows: Sequence[Measured], *, width: float = WIDE) -> Figu
     -------
     matplotlib.figure.Figure
     """
-    side = width > 6
-    figure = new_figure(width, 3.4 if side else 5.8)
-    panels = figure.subplots(1, 2) if side else figure.subplots(2, 1)
+    figure, *panels = beside(width, 3.4, 5.8)
     colour = _palette(rows)
     own = next(item.pixels for item in rows if not item.variant)
     labels = {"power": "power of the pixels", "smear": "smearing / pixel"}
@@ -244,6 +239,5 @@ def plot_preprocessing(rows: Sequence[Measured], *, width: float = WIDE) -> Figu
         _named_places(axes, [f"{place:g}" for place in places])
         axes.set_xlabel(text)
         axes.set_ylabel("AUC")
-    handles = panels[0].get_legend_handles_labels()
-    figure.legend(*handles, loc="outside upper left", ncols=3 if side else 1)
+    legend_above(figure, panels[0], 3 if roomy(width) else 1)
     return figure

@@ -20,9 +20,12 @@ from bycatch.report.style import (
     PALETTE,
     SIGNAL,
     WIDE,
+    beside,
     colours,
     new_figure,
     plain,
+    roomy,
+    small_multiples,
     styled,
 )
 
@@ -49,9 +52,7 @@ def plot_sculpting(items: Sequence[Sculpted], mass: str, *, width: float = WIDE)
     -------
     matplotlib.figure.Figure
     """
-    side = width > 6
-    figure = new_figure(width, 3.5 if side else 6.0)
-    left, right = figure.subplots(1, 2) if side else figure.subplots(2, 1)
+    figure, left, right = beside(width, 3.5, 6.0)
     names = [f"{item.method}, {item.score}" for item in items]
     colour = colours(names)
     for name, item in zip(names, items, strict=True):
@@ -59,7 +60,7 @@ def plot_sculpting(items: Sequence[Sculpted], mass: str, *, width: float = WIDE)
             continue
         points = item.found.points
         x = [point.efficiency for point in points]
-        look = {"color": colour[name], "ms": 4, "label": plain(name, 30)}
+        look: dict[str, Any] = {"color": colour[name], "ms": 4, "label": plain(name, 30)}
         left.plot(x, [max(p.divergence, 1e-7) for p in points], "o-", lw=1.2, **look)
         expected = [max(p.expected, 1e-7) for p in points]
         left.plot(x, expected, ls=":", lw=1, color=colour[name])
@@ -109,15 +110,10 @@ def plot_spectra(hunts: Sequence[Hunted], *, width: float = WIDE) -> Figure:
     -------
     matplotlib.figure.Figure
     """
-    columns = min(len(hunts), 3 if width > 6 else 1)
-    rows = -(-len(hunts) // columns)
-    figure = new_figure(width, 2.5 * rows + 0.2)
-    panels = figure.subplots(rows, columns, squeeze=False)
-    for i, axes in enumerate(panels.flat):
-        if i >= len(hunts):
-            axes.set_visible(False)
-            continue
-        _spectrum(axes, hunts[i])
+    columns = min(len(hunts), 3 if roomy(width) else 1)
+    figure, panels = small_multiples(width, len(hunts), columns, 2.5, 0.2)
+    for axes, hunt in zip(panels, hunts, strict=True):
+        _spectrum(axes, hunt)
     return figure
 
 
@@ -169,17 +165,12 @@ def plot_contributions(
 
 def _pictures(item: Explained, width: float) -> Figure:
     count = len(item.processes)
-    columns = min(count, 4 if width > 6 else 2)
-    rows = -(-count // columns)
-    figure = new_figure(width, width / columns * rows * 0.95 + 0.3)
-    panels = figure.subplots(rows, columns, squeeze=False)
+    columns = min(count, 4 if roomy(width) else 2)
+    figure, panels = small_multiples(width, count, columns, width / columns * 0.95, 0.3)
     top = float(np.nanmax(np.abs(item.mean))) or 1.0
     negative = bool(np.nanmin(item.mean) < -0.05 * top)
     picture = None
-    for i, axes in enumerate(panels.flat):
-        if i >= count:
-            axes.set_visible(False)
-            continue
+    for i, axes in enumerate(panels):
         picture = axes.imshow(
             item.mean[i],
             origin="lower",
@@ -192,7 +183,7 @@ def _pictures(item: Explained, width: float) -> Figure:
         axes.set_yticks([])
         axes.minorticks_off()
     if picture is not None:
-        figure.colorbar(picture, ax=panels, label="mean contribution", shrink=0.85)
+        figure.colorbar(picture, ax=figure.axes, label="mean contribution", shrink=0.85)
     return figure
 
 

@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 
 from bycatch.report.numbers import percent
 from bycatch.report.plots.pvalue_scan import MARKERS
-from bycatch.report.style import INK, MUTED, WIDE, colours, new_figure, plain, styled
+from bycatch.report.style import INK, MUTED, WIDE, colours, new_figure, plain, roomy, styled
 from bycatch.search.result import Look
 
 __all__ = ["plot_bias"]
@@ -49,7 +49,7 @@ def plot_bias(looks: Sequence[Look], *, width: float = WIDE) -> Figure:
     """
     measured = [x for x in looks if x.template is not None and x.template.delta_sys is not None]
     colour = colours([look.method for look in measured])
-    figure = new_figure(width, 3.3 if width > 6 else 3.2)
+    figure = new_figure(width, 3.3 if roomy(width) else 3.2)
     axes = figure.subplots()
     axes.set_xscale("log")
     axes.axhline(0, color=MUTED, lw=0.8)
@@ -89,5 +89,5 @@ def plot_bias(looks: Sequence[Look], *, width: float = WIDE) -> Figure:
     axes.set_xlabel("background efficiency")
     axes.set_ylabel("template bias / %", color=INK)
     if measured:
-        figure.legend(loc="outside upper left", ncols=4 if width > 6 else 2)
+        figure.legend(loc="outside upper left", ncols=4 if roomy(width) else 2)
     return figure

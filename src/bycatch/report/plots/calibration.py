@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy.stats import beta, norm
 
-from bycatch.report.style import BAND, INK, MUTED, PALETTE, WIDE, new_figure, styled
+from bycatch.report.style import BAND, INK, MUTED, PALETTE, WIDE, beside, styled
 
 __all__ = ["plot_calibration"]
 
@@ -36,9 +36,7 @@ def plot_calibration(z: Mapping[str, NDArray[np.float64]], *, width: float = WID
     """
     curves = {label: np.sort(values[np.isfinite(values)]) for label, values in z.items()}
     most = max((values.size for values in curves.values()), default=0)
-    side_by_side = width > 6
-    figure = new_figure(width, 3.8 if side_by_side else 6.4)
-    left, right = figure.subplots(1, 2) if side_by_side else figure.subplots(2, 1)
+    figure, left, right = beside(width, 3.8, 6.4)
     if most:
         rank = np.arange(1, most + 1)
         expected = norm.ppf((rank - 0.5) / most)

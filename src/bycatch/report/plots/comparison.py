@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
 from bycatch.report.numbers import SIGMA, percent
-from bycatch.report.style import INK, MUTED, PALETTE, WIDE, new_figure, plain, styled
+from bycatch.report.style import INK, MUTED, PALETTE, WIDE, new_figure, plain, roomy, styled
 from bycatch.search.result import Look
 
 __all__ = ["plot_comparison"]
@@ -141,7 +141,7 @@ def plot_comparison(looks: Sequence[Look], *, width: float = WIDE) -> Figure:
         Two axes: local z, and the events in the window in units of the fit's background, with the
         error of each estimate (for the template thick: finite template, thin: with its bias).
     """
-    rows, side = list(looks), width > 6
+    rows, side = list(looks), roomy(width)
     heights = _places(rows)
     depth = 0.36 * (1.0 - (heights[-1] if heights else 0.0))
     figure = new_figure(width, depth + 1.15 if side else 2 * depth + 1.9)

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bycatch.report.style import MUTED, PALETTE, WIDE, new_figure, plain, styled
+from bycatch.report.style import MUTED, PALETTE, WIDE, plain, roomy, small_multiples, styled
 from bycatch.search.result import LearningCurve
 
 __all__ = ["plot_curves"]
@@ -64,18 +64,13 @@ def plot_curves(
         In inches.
     """
     columns = max(1, min(columns, len(curves)))
-    rows = max(1, -(-len(curves) // columns))
-    figure = new_figure(width, 2.5 * rows + 0.5)
-    panels = figure.subplots(rows, columns, squeeze=False)
+    figure, panels = small_multiples(width, len(curves), columns, 2.5, 0.5)
     named = {}
-    for i, axes in enumerate(panels.flat):
-        if i >= len(curves):
-            axes.set_visible(False)
-            continue
-        _panel(axes, curves[i], curves[i].method in ratios)
+    for axes, curve in zip(panels, curves, strict=True):
+        _panel(axes, curve, curve.method in ratios)
         handles, labels = axes.get_legend_handles_labels()
         named.update(dict(zip(labels, handles, strict=True)))
     if named:
         handles, labels = list(named.values()), list(named)
-        figure.legend(handles, labels, loc="outside upper left", ncols=4 if width > 6 else 2)
+        figure.legend(handles, labels, loc="outside upper left", ncols=4 if roomy(width) else 2)
     return figure

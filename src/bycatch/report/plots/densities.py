@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bycatch.report.style import PALETTE, WIDE, new_figure, plain, styled
+from bycatch.report.style import PALETTE, WIDE, legend_above, plain, small_multiples, styled
 from bycatch.search.result import DensityCurve
 
 __all__ = ["plot_densities", "served"]
@@ -63,17 +63,11 @@ def plot_densities(
         In inches.
     """
     columns = max(1, min(columns, len(curves)))
-    rows = max(1, -(-len(curves) // columns))
-    figure = new_figure(width, 2.5 * rows + 0.5)
-    panels = figure.subplots(rows, columns, squeeze=False)
-    for i, axes in enumerate(panels.flat):
-        if i >= len(curves):
-            axes.set_visible(False)
-            continue
+    figure, panels = small_multiples(width, len(curves), columns, 2.5, 0.5)
+    for i, axes in enumerate(panels):
         _panel(axes, curves[i])
         if i % columns == 0:
             axes.set_ylabel("\N{MINUS SIGN}log p / nat")
-    handles, labels = panels[0, 0].get_legend_handles_labels()
-    if handles:
-        figure.legend(handles, labels, loc="outside upper left", ncols=2)
+    if panels:
+        legend_above(figure, panels[0], 2)
     return figure

@@ -13,7 +13,16 @@ from matplotlib.patches import Patch
 
 from bycatch.evaluate.separation import separation_floor
 from bycatch.report.numbers import number
-from bycatch.report.style import INK, MUTED, TEMPLATE, WIDE, new_figure, plain, styled
+from bycatch.report.style import (
+    INK,
+    MUTED,
+    TEMPLATE,
+    WIDE,
+    plain,
+    roomy,
+    small_multiples,
+    styled,
+)
 from bycatch.search.result import FeatureComparison
 
 __all__ = ["by_chance", "plot_features", "ranked"]
@@ -79,13 +88,8 @@ def plot_features(
     """
     items = ranked(features)
     columns = max(1, min(columns, len(items)))
-    rows = max(1, -(-len(items) // columns))
-    figure = new_figure(width, 2.35 * rows + 0.4)
-    panels = figure.subplots(rows, columns, squeeze=False)
-    for i, axes in enumerate(panels.flat):
-        if i >= len(items):
-            axes.set_visible(False)
-            continue
+    figure, panels = small_multiples(width, len(items), columns, 2.35, 0.4)
+    for i, axes in enumerate(panels):
         _panel(axes, items[i], i + 1)
         if i % columns == 0:
             axes.set_ylabel("density", fontsize=9)
@@ -93,5 +97,5 @@ def plot_features(
         Line2D([], [], color=INK, marker="o", lw=0.9, label="selected events in the window"),
         Patch(facecolor=TEMPLATE, edgecolor=MUTED, label="background template"),
     ]
-    figure.legend(handles=handles, loc="outside upper left", ncols=2 if width > 6 else 1)
+    figure.legend(handles=handles, loc="outside upper left", ncols=2 if roomy(width) else 1)
     return figure

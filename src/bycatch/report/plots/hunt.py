@@ -20,6 +20,7 @@ from bycatch.report.style import (
     WIDE,
     new_figure,
     plain,
+    roomy,
     styled,
 )
 
@@ -44,11 +45,11 @@ def plot_hunt(result: HuntResult, *, width: float = WIDE, height: float | None =
     matplotlib.figure.Figure
         Three axes that share the mass.
     """
-    figure = new_figure(width, height or (6.2 if width > 6 else 5.4))
+    figure = new_figure(width, height or (6.2 if roomy(width) else 5.4))
     axes = figure.subplots(3, 1, sharex=True, height_ratios=(3, 1, 1.5))
     for panel in axes:
         _shade(panel, result, labels=panel is axes[0])
-    _spectrum(axes[0], result, roomy=width > 6)
+    _spectrum(axes[0], result, roomy=roomy(width))
     _pulls(axes[1], result)
     _windows(axes[2], result)
     axes[2].set_xlabel(plain(result.histogram.label))

@@ -21,6 +21,7 @@ from bycatch.report.style import (
     colours,
     new_figure,
     plain,
+    roomy,
     styled,
 )
 
@@ -59,7 +60,7 @@ def plot_latent(
         the spectrum; and the BIC, where there are clusters.
     """
     z = np.asarray(latent, dtype=np.float64)
-    side = width > 6
+    side = roomy(width)
     panels = 2 if view.clusters is None else 3
     figure = new_figure(width, 3.4 if side else 2.9 * panels)
     axes = np.ravel(

@@ -22,6 +22,7 @@ from bycatch.report.style import (
     log_label,
     new_figure,
     plain,
+    roomy,
     styled,
 )
 from bycatch.search.result import Look
@@ -180,7 +181,7 @@ def plot_pvalue_scan(
     z = [look.local_z for look in looks if look.local_z is not None and math.isfinite(look.local_z)]
     lines = [line for k in (1, 2, 3) if (line := global_line(toy_maxima, k)) is not None]
     lowest = float(log10_p(max([2.5, *z, *lines]))) * 1.12 - 0.25
-    height = (2.5 if width > 6 else 2.2) * max(1, len(points)) + 0.7
+    height = (2.5 if roomy(width) else 2.2) * max(1, len(points)) + 0.7
     figure = new_figure(width, height)
     panels = figure.subplots(max(1, len(points)), 1, sharex=True, sharey=True, squeeze=False)
     for axes, point in zip(panels[:, 0], points, strict=False):
@@ -196,7 +197,7 @@ def plot_pvalue_scan(
         Line2D([], [], color=colour[name], marker=MARKERS[i % len(MARKERS)], label=plain(name))
         for i, name in enumerate(colour)
     ]
-    figure.legend(handles=handles, loc="outside upper left", ncols=2 if width < 6 else 4)
+    figure.legend(handles=handles, loc="outside upper left", ncols=4 if roomy(width) else 2)
     return figure
 
 

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
 
-from bycatch.report.style import MUTED, WIDE, colours, log_label, new_figure, plain, styled
+from bycatch.report.style import (
+    MUTED,
+    WIDE,
+    beside,
+    colours,
+    decades,
+    legend_above,
+    plain,
+    roomy,
+    styled,
+)
 from bycatch.search.result import Evaluation
 
-__all__ = ["plot_roc"]
+__all__ = ["draw_curve", "frame_curves", "plot_roc"]
 
 MAX_RELATIVE_ERROR = 0.2
 
@@ -33,29 +44,46 @@ def plot_roc(evaluation: Sequence[Evaluation], *, width: float = WIDE) -> Figure
     matplotlib.figure.Figure
         Two axes: 1/eps_B (log) and eps_S / sqrt(eps_B).
     """
-    side = width > 6
-    figure = new_figure(width, 3.5 if side else 5.6)
-    left, right = figure.subplots(1, 2) if side else figure.subplots(2, 1)
+    figure, left, right = beside(width, 3.5, 5.6)
     colour = colours([item.method for item in evaluation])
     for item in evaluation:
-        points = np.asarray(item.roc, dtype=float).reshape(-1, 2)
-        known = points[:, 0] * item.n_background > 1 / MAX_RELATIVE_ERROR**2
-        eps_b, eps_s = points[known].T
-        label = plain(item.method, 30)
-        left.plot(eps_s, 1 / eps_b, color=colour[item.method], label=label)
-        right.plot(eps_s, eps_s / np.sqrt(eps_b), color=colour[item.method], label=label)
+        look: dict[str, Any] = {"color": colour[item.method], "label": plain(item.method, 30)}
+        draw_curve(left, right, item.roc, item.n_background, **look)
+    frame_curves(left, right)
+    legend_above(figure, left, 5 if roomy(width) else 2)
+    return figure
+
+
+def draw_curve(left: Axes, right: Axes, points: Any, n_background: float, **look: Any) -> None:
+    """Draw 1/eps_B (left) and SIC (right), as far as eps_B is known to 20 %.
+
+    Parameters
+    ----------
+    left, right : matplotlib.axes.Axes
+    points : array_like of shape (n, 2)
+        eps_B and eps_S.
+    n_background : float
+        (Effective) background events that eps_B is a fraction of.
+    **look
+        Of the lines.
+    """
+    table = np.asarray(points, dtype=float).reshape(-1, 2)
+    known = table[:, 0] * n_background > 1 / MAX_RELATIVE_ERROR**2
+    eps_b, eps_s = table[known].T
+    left.plot(eps_s, 1 / eps_b, **look)
+    right.plot(eps_s, eps_s / np.sqrt(eps_b), **look)
+
+
+def frame_curves(left: Axes, right: Axes) -> None:
+    """Draw what a random score gives, and label the axes of 1/eps_B (left) and SIC (right)."""
     diagonal = np.linspace(0.01, 1, 200)
     left.plot(diagonal, 1 / diagonal, color=MUTED, ls=":", lw=1, label="random")
     right.plot(diagonal, np.sqrt(diagonal), color=MUTED, ls=":", lw=1, label="random")
     left.set_yscale("log")
-    left.yaxis.set_major_formatter(FuncFormatter(log_label))
+    decades(left.yaxis)
     left.set_ylabel("background rejection 1/ε$_B$")
     right.set_ylabel(r"SIC  ε$_S$ / √ε$_B$")
     right.set_ylim(bottom=0)
     for axes in (left, right):
         axes.set_xlim(0, 1)
         axes.set_xlabel("signal efficiency ε$_S$")
-    figure.legend(
-        *left.get_legend_handles_labels(), loc="outside upper left", ncols=5 if side else 2
-    )
-    return figure

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bycatch.evaluate.score_comparison import Comparison, Summary
 from bycatch.report.numbers import number
-from bycatch.report.style import BAND, INK, MUTED, PALETTE, WIDE, new_figure, plain, styled
+from bycatch.report.style import BAND, INK, MUTED, PALETTE, WIDE, new_figure, plain, roomy, styled
 
 __all__ = ["MOST", "plot_score_boxes", "plot_score_map"]
 
@@ -60,7 +60,7 @@ def plot_score_boxes(result: Comparison, *, width: float = WIDE) -> Figure:
     ticks = [t for t in (0, 0.5, 1, 2, 5, 10, 20, 50, 100, 1000) if t <= 1.5 * max(top, _LINEAR)]
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.minorticks_off()
-    room = 40 if width > 6 else 20
+    room = 40 if roomy(width) else 20
     names = [plain(s.method, room) for s in result.summaries[:MOST]]
     names += [f"{plain(s.method, room - 9)} (labels)" for s in result.references]
     axes.set_yticks(-np.arange(len(shown)), names)
@@ -113,18 +113,18 @@ def plot_score_map(result: Comparison, *, width: float = WIDE) -> Figure:
     top = max(float(np.nanmax(totals)), _LINEAR)
     norm = SymLogNorm(_LINEAR, vmin=0.0, vmax=top)
     picture = axes.imshow(totals, aspect="auto", cmap="viridis", norm=norm)
-    names = [plain(s, 30 if width > 6 else 16) for s in result.signals]
+    names = [plain(s, 30 if roomy(width) else 16) for s in result.signals]
     axes.set_xticks(np.arange(len(names)), names, rotation=40, ha="right", fontsize=8)
     axes.set_yticks(
-        np.arange(len(methods)), [plain(m, 34 if width > 6 else 16) for m in methods], fontsize=8
+        np.arange(len(methods)), [plain(m, 34 if roomy(width) else 16) for m in methods], fontsize=8
     )
     axes.tick_params(which="both", length=0)
     axes.minorticks_off()
-    roomy = len(names) <= (16 if width > 6 else 6)
+    written = len(names) <= (16 if roomy(width) else 6)
     for j in range(len(names)):
         column = totals[:, j]
         for i in np.flatnonzero(np.isfinite(column)).tolist():
-            if roomy:
+            if written:
                 dark = float(norm(column[i])) < 0.6
                 text = number(float(column[i]), 2)
                 colour = "white" if dark else INK

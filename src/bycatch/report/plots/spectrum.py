@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
+from matplotlib.ticker import NullFormatter, NullLocator
 from numpy.typing import NDArray
 from scipy.special import gammaincinv
 
@@ -20,9 +20,11 @@ from bycatch.report.style import (
     PALETTE,
     SIGNAL,
     WIDE,
-    log_label,
+    decades,
     new_figure,
     plain,
+    roomy,
+    small_multiples,
     styled,
 )
 from bycatch.search.result import Spectrum
@@ -137,7 +139,7 @@ def _draw(axes: Axes, spectrum: Spectrum, size: float, labels: bool) -> None:
         else None,
     )
     axes.set_yscale("log")
-    axes.yaxis.set_major_formatter(FuncFormatter(log_label))
+    decades(axes.yaxis)
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_ylim(*_limits(counts * scale, errors * scale, fit))
     axes.set_xlim(edges[0], edges[-1])
@@ -191,7 +193,7 @@ def plot_spectrum(
     matplotlib.figure.Figure
         Two axes: the spectrum (log y) and the pulls.
     """
-    figure = new_figure(width, height or (5.0 if width > 6 else 4.3))
+    figure = new_figure(width, height or (5.0 if roomy(width) else 4.3))
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     _draw(top, spectrum, 4.0, labels=True)
     _pull_panel(bottom, spectrum)
@@ -203,7 +205,7 @@ def plot_spectrum(
     if spectrum.fit is None:
         top.text(0.03, 0.05, "no fit: see the table", transform=top.transAxes, color=FAIL)
     if title:
-        top.set_title(plain(title, 90 if width > 6 else 44))
+        top.set_title(plain(title, 90 if roomy(width) else 44))
     return figure
 
 
@@ -231,14 +233,9 @@ def plot_spectra(
         In inches.
     """
     columns = max(1, min(columns, len(spectra)))
-    rows = max(1, -(-len(spectra) // columns))
-    figure = new_figure(width, rows * (2.35 if width > 6 else 2.0) + 0.3)
-    panels = figure.subplots(rows, columns, sharex=True, squeeze=False)
-    for i, axes in enumerate(panels.flat):
-        if i >= len(spectra):
-            axes.set_visible(False)
-            continue
-        spectrum = spectra[i]
+    height = 2.35 if roomy(width) else 2.0
+    figure, panels = small_multiples(width, len(spectra), columns, height, 0.3, sharex=True)
+    for i, (axes, spectrum) in enumerate(zip(panels, spectra, strict=True)):
         _draw(axes, spectrum, 2.4, labels=False)
         axes.set_title(
             f"{plain(spectrum.method, 26)}, {percent(spectrum.working_point)}"

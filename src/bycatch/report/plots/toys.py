@@ -11,7 +11,17 @@ from matplotlib.figure import Figure
 
 from bycatch.report.numbers import SIGMA
 from bycatch.report.plots.pvalue_scan import global_line
-from bycatch.report.style import FAIL, INK, MUTED, PALETTE, TEMPLATE, WIDE, new_figure, styled
+from bycatch.report.style import (
+    FAIL,
+    INK,
+    MUTED,
+    PALETTE,
+    TEMPLATE,
+    WIDE,
+    new_figure,
+    roomy,
+    styled,
+)
 
 FAR = 3.0
 """An observation further out, in widths of the toys' distribution, becomes an arrow."""
@@ -35,7 +45,7 @@ def plot_toys(
         In inches.
     """
     maxima = np.asarray([z for z in toy_maxima if math.isfinite(z)], dtype=float)
-    figure = new_figure(width, 3.3 if width > 6 else 3.0)
+    figure = new_figure(width, 3.3 if roomy(width) else 3.0)
     axes = figure.subplots()
     bottom, top = (maxima.min(), maxima.max()) if maxima.size else (0.0, 3.0)
     bins = int(np.clip(round(2 * maxima.size ** (1 / 3)), 8, 60))

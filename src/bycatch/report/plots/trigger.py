@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
 from bycatch.report.style import (
@@ -16,9 +15,10 @@ from bycatch.report.style import (
     SIGNAL,
     WIDE,
     colours,
-    log_label,
+    decades,
     new_figure,
     plain,
+    roomy,
     styled,
 )
 from bycatch.trigger.mixture import Sample
@@ -46,7 +46,7 @@ def plot_tail(result: TriggerResult, *, width: float = WIDE) -> Figure:
     -------
     matplotlib.figure.Figure
     """
-    figure = new_figure(width, 4.2 if width > 6 else 4.0)
+    figure = new_figure(width, 4.2 if roomy(width) else 4.0)
     axes = figure.subplots()
     tail, total = result.tail, result.mixture.total(result.plan.of)
     choice = tail.choice
@@ -70,7 +70,7 @@ def plot_tail(result: TriggerResult, *, width: float = WIDE) -> Figure:
             stop, point.budget, f"{point.budget:g}/day", ha="right", va="bottom", color=PALETTE[1]
         )
     axes.set_yscale("log")
-    axes.yaxis.set_major_formatter(FuncFormatter(log_label))
+    decades(axes.yaxis)
     axes.set_ylim(0.2 * min(point.budget for point in result.points), None)
     axes.set_xlim(start, stop)
     if wide:
@@ -106,7 +106,7 @@ def _counted(axes: Axes, result: TriggerResult, grid: Floats) -> None:
 
 def _logarithmic(axes: Axes) -> None:
     axes.set_xscale("log")
-    axes.xaxis.set_major_formatter(FuncFormatter(log_label))
+    decades(axes.xaxis)
 
 
 def _start(result: TriggerResult) -> float:
@@ -152,7 +152,7 @@ def plot_rates(result: TriggerResult, *, width: float = WIDE) -> Figure:
         _lines(panels[1], result)
     for axes in panels:
         axes.set_yscale("log")
-        axes.yaxis.set_major_formatter(FuncFormatter(log_label))
+        decades(axes.yaxis)
         axes.set_xlim(low, 1.5 * high if wide else 1.1 * high - 0.1 * low)
         axes.legend(loc="lower left")
     if wide:
