@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -244,7 +245,8 @@ def plot_spectra(
         )
         axes.tick_params(labelsize=8)
         axes.xaxis.set_minor_locator(NullLocator())
-        axes.xaxis.get_major_locator().set_params(nbins=4)
+        locator: Any = axes.xaxis.get_major_locator()
+        locator.set_params(nbins=4)
         if i + columns >= len(spectra):
             axes.tick_params(labelbottom=True)
             axes.set_xlabel(plain(resonance, 24), fontsize=8.5)
