@@ -224,7 +224,8 @@ def test_a_cocktail_is_tested_on_what_it_has_not_seen(jets, tmp_path):
         "supervised: {name: deep_sets, steps: 20, rounds: 2}\nmembers: 1\noutput: run\n"
     )
     jets.write_text(text)
-    found = measure(jets)
+    run(jets, "--workers", 1)
+    found = json.loads((tmp_path / "run/result.json").read_text())
     learned = {x["signal"]: x["n_learn"] for x in found["scores"] if x["method"] == "cocktail"}
     assert learned == {"two": 110, "three": 110}  # halves of background and of the other signal
     assert [m["flat"] for m in found["methods"]] == [True, True, False]
