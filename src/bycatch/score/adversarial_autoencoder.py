@@ -26,122 +26,69 @@ from torch.nn.functional import cross_entropy
 from bycatch.errors import ConfigError, DataError
 from bycatch.learn.decorrelation import distance_correlation, reverse_gradient
 from bycatch.learn.inputs import training_weights
-from bycatch.learn.members import MemberRows, check_choice, check_option
+from bycatch.learn.members import MemberRows
 from bycatch.learn.nets.mlp import draw_weights, forward
+from bycatch.learn.options import option
 from bycatch.learn.trainer import Batch, Model
 from bycatch.score.base import Inputs
 from bycatch.score.parts.neural import Learning, part
-from bycatch.score.parts.reconstruction import ReconstructionScore
+from bycatch.score.parts.reconstruction import ErrorOptions, ReconstructionScore
 
 __all__ = ["AdversarialAutoencoder"]
 
 _TINY = 1e-6
 
 
-class AdversarialAutoencoder(ReconstructionScore):
+class AdversarialAutoencoder(ErrorOptions, ReconstructionScore):
     """An autoencoder that is punished where its errors tell the value of a protected variable.
 
     `fit` needs the protected variable, as an argument or as a column of X; `score` never looks at
     it. Training keeps the last state, because a game has no lowest loss.
-
-    Parameters
-    ----------
-    members : int
-    decorrelate : {"adversary", "disco"}
-        Subtract `strength` times the cross-entropy of a network that predicts the protected
-        variable's bin from all errors of the reconstruction, or add `strength` times the squared
-        distance correlation of the score's logarithm and the protected variable in the batch.
-    strength : float
-        In units of the loss of the reconstruction.
-    bins : int
-        Of equal numbers of training rows, in which the adversary sorts the protected variable.
-    adversary : sequence of int
-        Units of the adversary's hidden layers.
-    protected_column : int, optional
-        Column of a vector that is the protected variable; it is neither read nor given back by the
-        network. Without it, give `fit` the argument `protected`.
-    network, layout, loss, uncertainty, hidden, n_latent, channels, combinations
-        As in `bycatch.score.autoencoder.Autoencoder`.
-    seed, validation, steps, rounds, patience, batch_size, learning_rate, weight_decay, dtype,
-    device
-        As in `bycatch.score.parts.neural.NeuralScore`.
     """
 
     kind = "adversarial_autoencoder"
     citation = "qcd-or-what"
     keeps_last: ClassVar[bool] = True
 
-    def __init__(
-        self,
-        members: int = 1,
-        *,
-        decorrelate: Literal["adversary", "disco"] = "disco",
-        strength: float = 1.0,
-        bins: int = 10,
-        adversary: Sequence[int] = (64, 64),
-        protected_column: int | None = None,
-        network: Literal["dense", "conv", "lola"] = "dense",
-        layout: Literal["vector", "image", "set"] | None = None,
-        loss: Literal["mse", "chi2", "masked"] = "mse",
-        uncertainty: float | Sequence[float] | None = None,
-        hidden: Sequence[int] = (64, 32),
-        n_latent: int = 6,
-        channels: Sequence[int] = (8, 8),
-        combinations: int = 10,
-        seed: int = 0,
-        validation: float = 0.1,
-        steps: int = 4000,
-        rounds: int = 20,
-        patience: int = 20,
-        batch_size: int = 256,
-        learning_rate: float = 1e-3,
-        weight_decay: float = 0.0,
-        dtype: Literal["float32", "float64"] = "float32",
-        device: str = "cpu",
-    ) -> None:
-        super().__init__(
-            members,
-            network=network,
-            layout=layout,
-            loss=loss,
-            uncertainty=uncertainty,
-            hidden=hidden,
-            n_latent=n_latent,
-            channels=channels,
-            combinations=combinations,
-            seed=seed,
-            validation=validation,
-            steps=steps,
-            rounds=rounds,
-            patience=patience,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            weight_decay=weight_decay,
-            dtype=dtype,
-            device=device,
-        )
-        self.decorrelate = decorrelate
-        self.strength = strength
-        self.bins = bins
-        self.adversary = adversary
-        self.protected_column = protected_column
+    decorrelate: Literal["adversary", "disco"] = option(
+        default="disco",
+        says="Subtract `strength` times the cross-entropy of a network that predicts the protected "
+        "variable's bin from all errors of the reconstruction, or add `strength` times the "
+        "squared distance correlation of the score's logarithm and the protected variable in the "
+        "batch.",
+    )
+    strength: float = option(
+        default=1.0,
+        least=0.0,
+        says="In units of the loss of the reconstruction.",
+    )
+    bins: int = option(
+        default=10,
+        least=2,
+        says="Of equal numbers of training rows, in which the adversary sorts the protected "
+        "variable.",
+    )
+    adversary: Sequence[int] = option(
+        default=(64, 64),
+        least=1,
+        says="Units of the adversary's hidden layers.",
+    )
+    protected_column: int | None = option(
+        default=None,
+        least=0,
+        says="Column of a vector that is the protected variable; it is neither read nor given "
+        "back by the network. Without it, give `fit` the argument `protected`.",
+    )
 
     def check_options(self) -> None:
         """Refuse options that make no sense (ConfigError)."""
         super().check_options()
-        check_choice("decorrelate", self.decorrelate, ("adversary", "disco"))
-        check_option("strength", self.strength, 0.0)
-        check_option("bins", self.bins, 2)
-        for units in self.adversary:
-            check_option("adversary", units, 1)
-        if self.protected_column is not None:
-            check_option("protected_column", self.protected_column, 0)
-            if self.eats != "vector":
-                message = (
-                    f"The option 'protected_column' is {self.protected_column}, but a row is a "
-                    f"{self.eats} without columns; give 'fit' the argument 'protected' instead."
-                )
-                raise ConfigError(message)
+        if self.protected_column is not None and self.eats != "vector":
+            message = (
+                f"The option 'protected_column' is {self.protected_column}, but a row is a "
+                f"{self.eats} without columns; give 'fit' the argument 'protected' instead."
+            )
+            raise ConfigError(message)
 
     def fit(
         self,

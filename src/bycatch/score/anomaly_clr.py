@@ -15,7 +15,7 @@ References
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -33,6 +33,7 @@ from bycatch.learn.augmentations import (
 )
 from bycatch.learn.inputs import constituent_scaling
 from bycatch.learn.members import MemberRows, check_option
+from bycatch.learn.options import option
 from bycatch.score.base import Inputs
 from bycatch.score.parts.contrastive import ContrastiveScore, Views, check_names
 from bycatch.score.parts.neural import Noise
@@ -53,27 +54,6 @@ class AnomalyClr(ContrastiveScore):
     see. An event is compared with a physical change of itself, and with a physical change of one of
     its anomalous changes, so that the detector's resolution does not tell the two apart.
 
-    Parameters
-    ----------
-    members : int
-    physical : sequence of str
-        Keys of `bycatch.learn.augmentations.PHYSICAL`.
-    anomalous : sequence of str
-        Keys of `bycatch.learn.augmentations.ANOMALOUS`, one of which acts on an event. Without any,
-        the loss is that of symmetries alone.
-    places : sequence of int
-        Of missing ET, electrons, muons and jets.
-    pt_min : sequence of float, in GeV
-        Thresholds of electrons, muons and jets.
-    eta_max : sequence of float
-        Their acceptance.
-    trigger_pt : float, in GeV
-        Threshold of the lepton that triggered.
-    width, heads, blocks, hidden, projection, temperature, head, head_hidden, head_latent,
-    head_steps, seed, validation, steps, rounds, patience, batch_size, learning_rate, weight_decay,
-    dtype, device
-        As in `bycatch.score.parts.contrastive.ContrastiveScore`.
-
     Notes
     -----
     Scores: the head's (``reconstruction`` or ``negative_log_density``), ``mahalanobis``, and
@@ -83,66 +63,32 @@ class AnomalyClr(ContrastiveScore):
     kind = "anomaly_clr"
     citation = "anomaly-clr"
 
-    def __init__(
-        self,
-        members: int = 1,
-        *,
-        physical: Sequence[str] = tuple(PHYSICAL),
-        anomalous: Sequence[str] = tuple(ANOMALOUS),
-        places: Sequence[int] = _LAYOUT.counts,
-        pt_min: Sequence[float] = _LAYOUT.pt_min[1:],
-        eta_max: Sequence[float] = _LAYOUT.eta_max[1:],
-        trigger_pt: float = _LAYOUT.trigger_pt,
-        width: int = 32,
-        heads: int = 4,
-        blocks: int = 2,
-        hidden: int = 64,
-        projection: int = 32,
-        temperature: float = 0.1,
-        head: Literal["autoencoder", "flow", "mahalanobis"] = "mahalanobis",
-        head_hidden: Sequence[int] = (64, 32, 16),
-        head_latent: int = 5,
-        head_steps: int = 3000,
-        seed: int = 0,
-        validation: float = 0.1,
-        steps: int = 3000,
-        rounds: int = 20,
-        patience: int = 20,
-        batch_size: int = 128,
-        learning_rate: float = 2e-3,
-        weight_decay: float = 0.0,
-        dtype: Literal["float32", "float64"] = "float32",
-        device: str = "cpu",
-    ) -> None:
-        super().__init__(
-            members,
-            width=width,
-            heads=heads,
-            blocks=blocks,
-            hidden=hidden,
-            projection=projection,
-            temperature=temperature,
-            head=head,
-            head_hidden=head_hidden,
-            head_latent=head_latent,
-            head_steps=head_steps,
-            seed=seed,
-            validation=validation,
-            steps=steps,
-            rounds=rounds,
-            patience=patience,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            weight_decay=weight_decay,
-            dtype=dtype,
-            device=device,
-        )
-        self.physical = physical
-        self.anomalous = anomalous
-        self.places = places
-        self.pt_min = pt_min
-        self.eta_max = eta_max
-        self.trigger_pt = trigger_pt
+    physical: Sequence[str] = option(
+        default=tuple(PHYSICAL),
+        says="Keys of `bycatch.learn.augmentations.PHYSICAL`.",
+    )
+    anomalous: Sequence[str] = option(
+        default=tuple(ANOMALOUS),
+        says="Keys of `bycatch.learn.augmentations.ANOMALOUS`, one of which acts on an event. "
+        "Without any, the loss is that of symmetries alone.",
+    )
+    places: Sequence[int] = option(
+        default=_LAYOUT.counts,
+        says="Of missing ET, electrons, muons and jets.",
+    )
+    pt_min: Sequence[float] = option(
+        default=_LAYOUT.pt_min[1:],
+        says="Thresholds of electrons, muons and jets.",
+    )
+    eta_max: Sequence[float] = option(default=_LAYOUT.eta_max[1:], says="Their acceptance.")
+    trigger_pt: float = option(
+        default=_LAYOUT.trigger_pt,
+        least=0.0,
+        says="Threshold of the lepton that triggered.",
+    )
+    steps = 3000
+    batch_size = 128
+    learning_rate = 2e-3
 
     @property
     def axes(self) -> tuple[str, ...]:
@@ -173,7 +119,6 @@ class AnomalyClr(ContrastiveScore):
             for value in values:
                 check_option(name, value, 0.0)
         check_option("places", self.places[0], 1, 1)
-        check_option("trigger_pt", self.trigger_pt, 0.0)
 
     def _n_tokens(self, shape: tuple[int, ...]) -> int:
         expected = (sum(self.places), 3)

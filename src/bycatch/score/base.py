@@ -28,7 +28,8 @@ from bycatch.learn.checkpoint import (
     save_checkpoint,
 )
 from bycatch.learn.inputs import blocks, check_inputs, check_mask
-from bycatch.learn.members import MemberRows, check_members, check_option
+from bycatch.learn.members import MemberRows, check_members
+from bycatch.learn.options import Options, learned, option
 from bycatch.score.parts.rows import unlabelled_rows
 
 __all__ = ["Inputs", "Score"]
@@ -39,18 +40,10 @@ Inputs = Mapping[str, NDArray[Any]]
 _OCCLUSION_ROWS = 200_000
 
 
-class Score(BaseEstimator, ABC):  # type: ignore[misc]
+class Score(BaseEstimator, Options, ABC):  # type: ignore[misc]
     """An anomaly score of events, learned without labels.
 
-    Subclasses store their options in `__init__`, unchanged, and look at them in `check_options`.
-
-    Parameters
-    ----------
-    members : int
-        Independent repetitions.
-    seed : int
-    validation : float
-        Fraction of each member's rows that is held out to judge a state; 0 where nothing is judged.
+    Subclasses declare their options as fields, see `bycatch.learn.options`.
 
     Attributes
     ----------
@@ -67,14 +60,19 @@ class Score(BaseEstimator, ABC):  # type: ignore[misc]
     """Key of the paper in `bycatch.report.citations`."""
     further_citations: ClassVar[tuple[str, ...]] = ()
     """Keys of the papers behind its parts."""
-    score_names: tuple[str, ...] = ("score",)
+    score_names: ClassVar[tuple[str, ...]] = ("score",)
     """What `score` can return, the default first; some scores narrow it by their options."""
-    callbacks: Sequence[Callback] = ()
+    callbacks: Sequence[Callback] = learned(default=())
 
-    def __init__(self, members: int = 1, *, seed: int = 0, validation: float = 0.0) -> None:
-        self.members = members
-        self.seed = seed
-        self.validation = validation
+    members: int = option(default=1, least=1, kw_only=False, says="Independent repetitions.")
+    seed: int = option(default=0, least=0, says="Of all random numbers.")
+    validation: float = option(
+        default=0.0,
+        least=0.0,
+        most=0.9,
+        says="Fraction of each member's rows that is held out to judge a state; 0 where nothing is "
+        "judged.",
+    )
 
     @property
     def axes(self) -> tuple[str, ...]:
@@ -90,12 +88,6 @@ class Score(BaseEstimator, ABC):  # type: ignore[misc]
     def has_latent(self) -> bool:
         """Whether there is a latent space to look at."""
         return False
-
-    def check_options(self) -> None:
-        """Refuse options that make no sense (ConfigError)."""
-        check_option("members", self.members, 1)
-        check_option("seed", self.seed, 0)
-        check_option("validation", self.validation, 0.0, 0.9)
 
     @abstractmethod
     def _fit(self, inputs: Inputs, rows: Sequence[MemberRows]) -> None:

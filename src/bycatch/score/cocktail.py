@@ -26,6 +26,7 @@ from bycatch.errors import ConfigError, DataError
 from bycatch.learn import CLASSIFIERS, load_classifier, make_classifier
 from bycatch.learn.checkpoint import damaged_metadata
 from bycatch.learn.members import MemberRows, check_choice
+from bycatch.learn.options import option
 from bycatch.score.base import Inputs, Score
 from bycatch.score.parts.rows import unlabelled_rows
 
@@ -38,21 +39,6 @@ _CLOSEST = float(np.finfo(np.float32).eps)
 
 class Cocktail(Score):
     """The log of the classifier's odds: log p(x | cocktail) / p(x | background).
-
-    Parameters
-    ----------
-    members : int
-        Independent trainings.
-    classifier : str
-        Key of `bycatch.learn.CLASSIFIERS`.
-    options : mapping, optional
-        Of that classifier, see `bycatch.learn.classifier_options`.
-    mixture : {"equal", "weights"} or sequence of float
-        Share of each signal in the cocktail: the same for all; as the rows' weights say (cross
-        sections); or positive numbers, one for each signal 1, 2, ...
-    seed : int
-    validation : float
-        Fraction of the rows that ends the training early; a classifier needs some.
 
     Attributes
     ----------
@@ -71,20 +57,22 @@ class Cocktail(Score):
     citation = "lhco"
     score_names = ("log_ratio", "probability")
 
-    def __init__(
-        self,
-        members: int = 1,
-        *,
-        classifier: str = "trees",
-        options: Mapping[str, Any] | None = None,
-        mixture: Literal["equal", "weights"] | Sequence[float] = "equal",
-        seed: int = 0,
-        validation: float = 0.2,
-    ) -> None:
-        super().__init__(members, seed=seed, validation=validation)
-        self.classifier = classifier
-        self.options = options
-        self.mixture = mixture
+    classifier: str = option(default="trees", says="Key of `bycatch.learn.CLASSIFIERS`.")
+    options: Mapping[str, Any] | None = option(
+        default=None,
+        says="Of that classifier, see `bycatch.learn.classifier_options`.",
+    )
+    mixture: Literal["equal", "weights"] | Sequence[float] = option(
+        default="equal",
+        says="Share of each signal in the cocktail: the same for all; as the rows' weights say "
+        "(cross sections); or positive numbers, one for each signal 1, 2, ...",
+    )
+    validation: float = option(
+        default=0.2,
+        least=0.0,
+        most=0.9,
+        says="Fraction of the rows that ends the training early; a classifier needs some.",
+    )
 
     def check_options(self) -> None:
         """Refuse options that make no sense (ConfigError)."""

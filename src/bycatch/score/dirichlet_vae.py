@@ -25,8 +25,9 @@ from torch import Tensor
 
 from bycatch.errors import DataError
 from bycatch.learn.inputs import blocks
-from bycatch.learn.members import MemberRows, check_choice, check_members, check_option
+from bycatch.learn.members import MemberRows, check_members, check_option
 from bycatch.learn.nets.mlp import draw_weights
+from bycatch.learn.options import option
 from bycatch.score.base import Inputs
 from bycatch.score.parts.neural import NeuralScore, Noise, part
 from bycatch.score.parts.variational import kl_divergence, posterior
@@ -62,24 +63,6 @@ def laplace_approximation(concentration: Sequence[float]) -> tuple[Tensor, Tenso
 class DirichletVae(NeuralScore):
     """A variational autoencoder with a softmax-normal posterior and a linear decoder.
 
-    Parameters
-    ----------
-    members : int
-    layout : {"image", "vector"}
-        What a row is; inputs are never negative, and are divided by their sum.
-    concentration : sequence of float
-        Parameters of the Dirichlet prior, one per topic; their number is that of the topics.
-    hidden : sequence of int
-        Units of the encoder's hidden layers; the decoder has none, or topics could not be read.
-    beta : float
-        Weight of the divergence in the loss.
-    power : float
-        Power of the shares that the encoder sees, in units of their root mean square; the
-        reconstruction is of the shares themselves.
-    seed, validation, steps, rounds, patience, batch_size, learning_rate, weight_decay, dtype,
-    device
-        As in `bycatch.score.parts.neural.NeuralScore`.
-
     Notes
     -----
     The scores are ``latent``, the squared Mahalanobis distance of the logarithms of a row's shares
@@ -95,44 +78,31 @@ class DirichletVae(NeuralScore):
     citation = "dirichlet-vae"
     score_names = ("latent", "mixture", "reconstruction", "kl")
 
-    def __init__(
-        self,
-        members: int = 1,
-        *,
-        layout: Literal["image", "vector"] = "image",
-        concentration: Sequence[float] = (1.0, 0.25),
-        hidden: Sequence[int] = (100,),
-        beta: float = 0.1,
-        power: float = 0.5,
-        seed: int = 0,
-        validation: float = 0.1,
-        steps: int = 4000,
-        rounds: int = 20,
-        patience: int = 20,
-        batch_size: int = 256,
-        learning_rate: float = 1e-3,
-        weight_decay: float = 0.0,
-        dtype: Literal["float32", "float64"] = "float32",
-        device: str = "cpu",
-    ) -> None:
-        super().__init__(
-            members,
-            seed=seed,
-            validation=validation,
-            steps=steps,
-            rounds=rounds,
-            patience=patience,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            weight_decay=weight_decay,
-            dtype=dtype,
-            device=device,
-        )
-        self.layout = layout
-        self.concentration = concentration
-        self.hidden = hidden
-        self.beta = beta
-        self.power = power
+    layout: Literal["image", "vector"] = option(
+        default="image",
+        says="What a row is; inputs are never negative, and are divided by their sum.",
+    )
+    concentration: Sequence[float] = option(
+        default=(1.0, 0.25),
+        least=1e-3,
+        most=1e3,
+        says="Parameters of the Dirichlet prior, one per topic; their number is that of the "
+        "topics.",
+    )
+    hidden: Sequence[int] = option(
+        default=(100,),
+        least=1,
+        says="Units of the encoder's hidden layers; the decoder has none, or topics could not be "
+        "read.",
+    )
+    beta: float = option(default=0.1, least=0.0, says="Weight of the divergence in the loss.")
+    power: float = option(
+        default=0.5,
+        least=1e-3,
+        most=10.0,
+        says="Power of the shares that the encoder sees, in units of their root mean square; the "
+        "reconstruction is of the shares themselves.",
+    )
 
     @property
     def axes(self) -> tuple[str, ...]:
@@ -147,14 +117,7 @@ class DirichletVae(NeuralScore):
     def check_options(self) -> None:
         """Refuse options that make no sense (ConfigError)."""
         super().check_options()
-        check_choice("layout", self.layout, ("image", "vector"))
         check_option("concentration", len(self.concentration), 2)
-        for value in self.concentration:
-            check_option("concentration", value, 1e-3, 1e3)
-        for units in self.hidden:
-            check_option("hidden", units, 1)
-        check_option("beta", self.beta, 0.0)
-        check_option("power", self.power, 1e-3, 10.0)
 
     def _checked(
         self,

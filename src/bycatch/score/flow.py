@@ -34,7 +34,8 @@ from bycatch.errors import ConfigError, DataError
 from bycatch.learn import DENSITIES, load_density, make_density
 from bycatch.learn.checkpoint import damaged_metadata
 from bycatch.learn.devices import checked_device
-from bycatch.learn.members import MemberRows, check_choice, check_option, check_training
+from bycatch.learn.members import MemberRows, check_choice, check_option
+from bycatch.learn.options import option
 from bycatch.represent.scaling import LogitStandardise, Standardise
 from bycatch.score.base import Inputs, Score
 from bycatch.score.parts.principal import principal_components
@@ -53,33 +54,6 @@ class FlowScore(Score):
     Every member scales the features by the mean and standard deviation of its own training rows and
     learns its density in these coordinates, whose support is all that floating point can hold: an
     event far outside of the training rows has a finite score, as a sharp edge would not allow.
-
-    Parameters
-    ----------
-    members : int
-        Independent trainings, in one pass.
-    density : {"maf", "spline", "coupling", "matching"}
-        Key of `bycatch.learn.DENSITIES`.
-    components : int, optional
-        Learn the density of so many principal components of the inputs; needed for images.
-    layout : {"vector", "image"}
-        What a row is.
-    hidden : sequence of int
-        Units of the hidden layers of its networks.
-    steps : int
-        Gradient steps.
-    rounds : int
-        Parts of the training, after each of which the held-out likelihood is measured.
-    batch_size : int
-    learning_rate : float
-        At its highest.
-    weight_decay : float
-    dtype : {"float32", "float64"}
-    device : str
-        ``cpu``, ``cuda`` or ``cuda:N``; not saved with the model.
-    seed : int
-    validation : float
-        Fraction of the rows that judges states; a density needs some.
 
     Attributes
     ----------
@@ -105,36 +79,40 @@ class FlowScore(Score):
     citation = "anode"
     score_names = ("negative_log_density", "scaled", "typicality")
 
-    def __init__(
-        self,
-        members: int = 1,
-        *,
-        density: str = "maf",
-        components: int | None = None,
-        layout: Literal["vector", "image"] = "vector",
-        hidden: Sequence[int] = (64, 64),
-        steps: int = 4000,
-        rounds: int = 10,
-        batch_size: int = 512,
-        learning_rate: float = 1e-3,
-        weight_decay: float = 0.0,
-        dtype: Literal["float32", "float64"] = "float32",
-        device: str = "cpu",
-        seed: int = 0,
-        validation: float = 0.1,
-    ) -> None:
-        super().__init__(members, seed=seed, validation=validation)
-        self.density = density
-        self.components = components
-        self.layout = layout
-        self.hidden = hidden
-        self.steps = steps
-        self.rounds = rounds
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.weight_decay = weight_decay
-        self.dtype = dtype
-        self.device = device
+    density: str = option(default="maf", says="Key of `bycatch.learn.DENSITIES`.")
+    components: int | None = option(
+        default=None,
+        least=1,
+        says="Learn the density of so many principal components of the inputs; needed for images.",
+    )
+    layout: Literal["vector", "image"] = option(default="vector", says="What a row is.")
+    hidden: Sequence[int] = option(
+        default=(64, 64),
+        least=1,
+        says="Units of the hidden layers of its networks.",
+    )
+    steps: int = option(default=4000, least=1, says="Gradient steps.")
+    rounds: int = option(
+        default=10,
+        least=1,
+        says="Parts of the training, after each of which the held-out likelihood is measured.",
+    )
+    batch_size: int = option(default=512, least=1, says="Rows of each step.")
+    learning_rate: float = option(default=1e-3, least=0.0, says="At its highest.")
+    weight_decay: float = option(default=0.0, least=0.0, says="L2 penalty of Adam.")
+    dtype: Literal["float32", "float64"] = option(
+        default="float32", says="Precision of the networks."
+    )
+    device: str = option(
+        default="cpu",
+        says="``cpu``, ``cuda`` or ``cuda:N``; not saved with the model.",
+    )
+    validation: float = option(
+        default=0.1,
+        least=0.0,
+        most=0.9,
+        says="Fraction of the rows that judges states; a density needs some.",
+    )
 
     @property
     def axes(self) -> tuple[str, ...]:
@@ -145,10 +123,7 @@ class FlowScore(Score):
         """Refuse options that make no sense (ConfigError)."""
         super().check_options()
         check_choice("density", self.density, tuple(DENSITIES))
-        check_choice("layout", self.layout, ("vector", "image"))
-        if self.components is not None:
-            check_option("components", self.components, 1)
-        elif self.layout == "image":
+        if self.components is None and self.layout == "image":
             message = (
                 "Pixels have no density; give the option 'components', the number of principal "
                 "components of the images to learn it of."
@@ -160,13 +135,7 @@ class FlowScore(Score):
                 "learn from; give a fraction above 0."
             )
             raise ConfigError(message)
-        check_training(
-            self.members, self.batch_size, self.learning_rate, self.weight_decay, self.dtype
-        )
-        check_option("steps", self.steps, 1)
         check_option("rounds", self.rounds, 1, self.steps)
-        for units in self.hidden:
-            check_option("hidden", units, 1)
         checked_device(self.device)
 
     def _fit(self, inputs: Inputs, rows: Sequence[MemberRows]) -> None:

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from bycatch.learn.cell_resampling import positive_weights
 from bycatch.learn.classifiers.forest import Forest
-from bycatch.learn.members import MemberRows, check_choice, check_option
+from bycatch.learn.members import MemberRows
+from bycatch.learn.options import option
 from bycatch.score.base import Inputs, Score
 from bycatch.tasks.random import child_seed
 
@@ -39,17 +40,6 @@ class IsolationForestScore(Score):
     it with their nearest neighbours (`bycatch.learn.cell_resampling`), which keeps all sums over
     regions larger than these neighbourhoods.
 
-    Parameters
-    ----------
-    members : int
-    trees : int
-    rows_per_tree : int
-        All where there are fewer of positive weight.
-    layout : {"vector", "image"}
-        What a row is.
-    seed, validation
-        As in `bycatch.score.base.Score`.
-
     Attributes
     ----------
     forests_ : list of Forest
@@ -60,32 +50,18 @@ class IsolationForestScore(Score):
     kind = "isolation_forest"
     citation = "isolation-forest"
 
-    def __init__(
-        self,
-        members: int = 1,
-        *,
-        trees: int = 100,
-        rows_per_tree: int = 256,
-        layout: str = "vector",
-        seed: int = 0,
-        validation: float = 0.0,
-    ) -> None:
-        super().__init__(members, seed=seed, validation=validation)
-        self.trees = trees
-        self.rows_per_tree = rows_per_tree
-        self.layout = layout
+    trees: int = option(default=100, least=1, says="Of each member.")
+    rows_per_tree: int = option(
+        default=256,
+        least=2,
+        says="All where there are fewer of positive weight.",
+    )
+    layout: str = option(default="vector", among=("vector", "image"), says="What a row is.")
 
     @property
     def axes(self) -> tuple[str, ...]:
         """Names of the axes of the inputs after the first."""
         return ("height", "width") if self.layout == "image" else ("n_features",)
-
-    def check_options(self) -> None:
-        """Refuse options that make no sense (ConfigError)."""
-        super().check_options()
-        check_option("trees", self.trees, 1)
-        check_option("rows_per_tree", self.rows_per_tree, 2)
-        check_choice("layout", self.layout, ("vector", "image"))
 
     def _fit(self, inputs: Inputs, rows: Sequence[MemberRows]) -> None:
         x = _flat(inputs)

@@ -16,7 +16,7 @@ References
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,7 +26,8 @@ from torch import Tensor
 from bycatch.errors import ConfigError, DataError
 from bycatch.learn.augmentations import ANOMALOUS_JETS, JETS, anomalous_jet, transformed_jet
 from bycatch.learn.inputs import constituent_scaling
-from bycatch.learn.members import MemberRows, check_option
+from bycatch.learn.members import MemberRows
+from bycatch.learn.options import option
 from bycatch.score.base import Inputs
 from bycatch.score.parts.contrastive import ContrastiveScore, Views, check_names
 from bycatch.score.parts.neural import Noise
@@ -44,23 +45,6 @@ class JetClr(ContrastiveScore):
     the jet's pT (see `bycatch.learn.nets.transformer.summed`), so that a soft one more or less
     changes nothing.
 
-    Parameters
-    ----------
-    members : int
-    columns : sequence of int
-        Which columns are log pT and the two angles.
-    n_max : int
-        Constituents that are read, the first ones.
-    augmentations : sequence of str
-        Keys of `bycatch.learn.augmentations.JETS`; the first of the two views is turned, too.
-    anomalous : sequence of str
-        Keys of `bycatch.learn.augmentations.ANOMALOUS_JETS`, one of which acts on a jet, before
-        the symmetries. Without any, the default, the loss is that of JetCLR.
-    width, heads, blocks, hidden, projection, temperature, head, head_hidden, head_latent,
-    head_steps, seed, validation, steps, rounds, patience, batch_size, learning_rate, weight_decay,
-    dtype, device
-        As in `bycatch.score.parts.contrastive.ContrastiveScore`.
-
     Notes
     -----
     Scores: the head's (``reconstruction`` or ``negative_log_density``), ``mahalanobis``, and
@@ -71,62 +55,24 @@ class JetClr(ContrastiveScore):
     citation = "jet-clr"
     further_citations = ("anomaly-clr",)
 
-    def __init__(
-        self,
-        members: int = 1,
-        *,
-        columns: Sequence[int] = (0, 4, 5),
-        n_max: int = 50,
-        augmentations: Sequence[str] = tuple(JETS),
-        anomalous: Sequence[str] = (),
-        width: int = 32,
-        heads: int = 4,
-        blocks: int = 2,
-        hidden: int = 64,
-        projection: int = 32,
-        temperature: float = 0.1,
-        head: Literal["autoencoder", "flow", "mahalanobis"] = "mahalanobis",
-        head_hidden: Sequence[int] = (64, 32, 16),
-        head_latent: int = 5,
-        head_steps: int = 3000,
-        seed: int = 0,
-        validation: float = 0.1,
-        steps: int = 2000,
-        rounds: int = 20,
-        patience: int = 20,
-        batch_size: int = 128,
-        learning_rate: float = 2e-3,
-        weight_decay: float = 0.0,
-        dtype: Literal["float32", "float64"] = "float32",
-        device: str = "cpu",
-    ) -> None:
-        super().__init__(
-            members,
-            width=width,
-            heads=heads,
-            blocks=blocks,
-            hidden=hidden,
-            projection=projection,
-            temperature=temperature,
-            head=head,
-            head_hidden=head_hidden,
-            head_latent=head_latent,
-            head_steps=head_steps,
-            seed=seed,
-            validation=validation,
-            steps=steps,
-            rounds=rounds,
-            patience=patience,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            weight_decay=weight_decay,
-            dtype=dtype,
-            device=device,
-        )
-        self.columns = columns
-        self.n_max = n_max
-        self.augmentations = augmentations
-        self.anomalous = anomalous
+    columns: Sequence[int] = option(
+        default=(0, 4, 5),
+        says="Which columns are log pT and the two angles.",
+    )
+    n_max: int = option(default=50, least=1, says="Constituents that are read, the first ones.")
+    augmentations: Sequence[str] = option(
+        default=tuple(JETS),
+        says="Keys of `bycatch.learn.augmentations.JETS`; the first of the two views is turned, "
+        "too.",
+    )
+    anomalous: Sequence[str] = option(
+        default=(),
+        says="Keys of `bycatch.learn.augmentations.ANOMALOUS_JETS`, one of which acts on a jet, "
+        "before the symmetries. Without any, the default, the loss is that of JetCLR.",
+    )
+    steps = 2000
+    batch_size = 128
+    learning_rate = 2e-3
 
     @property
     def axes(self) -> tuple[str, ...]:
@@ -138,7 +84,6 @@ class JetClr(ContrastiveScore):
         super().check_options()
         check_names("augmentations", self.augmentations, tuple(JETS))
         check_names("anomalous", self.anomalous, tuple(ANOMALOUS_JETS))
-        check_option("n_max", self.n_max, 1)
         if len(self.columns) != 3 or len(set(self.columns)) != 3 or min(self.columns) < 0:
             message = (
                 f"The option 'columns' is {tuple(self.columns)!r}, but it must name three columns: "

@@ -18,7 +18,7 @@ References
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,8 +29,9 @@ from torch.nn.functional import softplus
 from bycatch.errors import ConfigError, DataError, nearest
 from bycatch.learn.inputs import as_tensor, blocks, constituent_scaling
 from bycatch.learn.likelihoods import CLIP, DENSITIES, Density
-from bycatch.learn.members import MemberRows, check_choice, check_option
+from bycatch.learn.members import MemberRows
 from bycatch.learn.nets.mlp import draw_weights, forward
+from bycatch.learn.options import option
 from bycatch.score.base import Inputs
 from bycatch.score.parts.likelihood_graph import GraphOptions, LikelihoodGraph
 from bycatch.score.parts.neural import NeuralScore, Noise, part
@@ -66,33 +67,6 @@ _REACH = 1e4  # standard deviations beyond which the encoder no longer tells fea
 class LikelihoodVae(NeuralScore):
     """A variational autoencoder with the loss -log p(x|z) + beta KL.
 
-    Parameters
-    ----------
-    members : int
-    features : sequence of str, optional
-        Names of the columns.
-    densities : mapping of str to str, or sequence of str, optional
-        Density of a feature by its name, or of each column: keys of
-        `bycatch.learn.likelihoods.DENSITIES`. Features that it does not name have the density in
-        `FEATURE_DENSITIES`, and are ``gaussian`` where that does not name them either.
-    hidden : sequence of int
-        Units of the encoder's hidden layers; the decoder has them in reverse.
-    n_latent : int
-    beta : float
-        Weight of the divergence in the loss and in the score ``total``; with 1 these are bounds of
-        -log p(x).
-    prior : {"learned", "standard"}
-        Whether mean and width of the prior are learned, or 0 and 1.
-    samples : int
-        Latent samples of the score ``iwae``.
-    smallest_width : float
-        Least width of a density, in units of the feature's (or its logarithm's) spread. Narrow
-        densities make a long tail, of background and of signals, where the decoder is sure and
-        wrong; with 0.3 it is shorter and steadier from seed to seed (``benchmarks/RESULTS.md``).
-    seed, validation, steps, rounds, patience, batch_size, learning_rate, weight_decay, dtype,
-    device
-        As in `bycatch.score.parts.neural.NeuralScore`.
-
     Notes
     -----
     The scores are ``total`` = ``reconstruction`` + beta ``kl``, where the reconstruction is
@@ -105,50 +79,43 @@ class LikelihoodVae(NeuralScore):
     citation = "vae-mining"
     score_names = ("total", "reconstruction", "kl", "latent", "iwae")
 
-    def __init__(
-        self,
-        members: int = 1,
-        *,
-        features: Sequence[str] | None = None,
-        densities: Mapping[str, str] | Sequence[str] | None = None,
-        hidden: Sequence[int] = (50, 50),
-        n_latent: int = 4,
-        beta: float = 0.3,
-        prior: str = "learned",
-        samples: int = 32,
-        smallest_width: float = 0.1,
-        seed: int = 0,
-        validation: float = 0.1,
-        steps: int = 8000,
-        rounds: int = 20,
-        patience: int = 20,
-        batch_size: int = 512,
-        learning_rate: float = 3e-3,
-        weight_decay: float = 0.0,
-        dtype: Literal["float32", "float64"] = "float32",
-        device: str = "cpu",
-    ) -> None:
-        super().__init__(
-            members,
-            seed=seed,
-            validation=validation,
-            steps=steps,
-            rounds=rounds,
-            patience=patience,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            weight_decay=weight_decay,
-            dtype=dtype,
-            device=device,
-        )
-        self.features = features
-        self.densities = densities
-        self.hidden = hidden
-        self.n_latent = n_latent
-        self.beta = beta
-        self.prior = prior
-        self.samples = samples
-        self.smallest_width = smallest_width
+    features: Sequence[str] | None = option(default=None, says="Names of the columns.")
+    densities: Mapping[str, str] | Sequence[str] | None = option(
+        default=None,
+        says="Density of a feature by its name, or of each column: keys of "
+        "`bycatch.learn.likelihoods.DENSITIES`. Features that it does not name have the density "
+        "in `FEATURE_DENSITIES`, and are ``gaussian`` where that does not name them either.",
+    )
+    hidden: Sequence[int] = option(
+        default=(50, 50),
+        least=1,
+        says="Units of the encoder's hidden layers; the decoder has them in reverse.",
+    )
+    n_latent: int = option(default=4, least=1, says="Latent coordinates.")
+    beta: float = option(
+        default=0.3,
+        least=0.0,
+        says="Weight of the divergence in the loss and in the score ``total``; with 1 these are "
+        "bounds of -log p(x).",
+    )
+    prior: str = option(
+        default="learned",
+        among=("learned", "standard"),
+        says="Whether mean and width of the prior are learned, or 0 and 1.",
+    )
+    samples: int = option(default=32, least=1, says="Latent samples of the score ``iwae``.")
+    smallest_width: float = option(
+        default=0.1,
+        least=1e-6,
+        most=1.0,
+        says="Least width of a density, in units of the feature's (or its logarithm's) spread. "
+        "Narrow densities make a long tail, of background and of signals, where the decoder is "
+        "sure and wrong; with 0.3 it is shorter and steadier from seed to seed "
+        "(``benchmarks/RESULTS.md``).",
+    )
+    steps = 8000
+    batch_size = 512
+    learning_rate = 3e-3
 
     @property
     def has_latent(self) -> bool:
@@ -158,13 +125,6 @@ class LikelihoodVae(NeuralScore):
     def check_options(self) -> None:
         """Refuse options that make no sense (ConfigError)."""
         super().check_options()
-        check_option("n_latent", self.n_latent, 1)
-        for units in self.hidden:
-            check_option("hidden", units, 1)
-        check_option("beta", self.beta, 0.0)
-        check_choice("prior", self.prior, ("learned", "standard"))
-        check_option("samples", self.samples, 1)
-        check_option("smallest_width", self.smallest_width, 1e-6, 1.0)
         chosen = self.densities or {}
         by_name = isinstance(chosen, Mapping)
         for density in chosen.values() if isinstance(chosen, Mapping) else chosen:
@@ -188,10 +148,10 @@ class LikelihoodVae(NeuralScore):
             Where the options name another number of columns.
         """
         chosen = self.densities or {}
-        for option, given in (("features", self.features), ("densities", chosen)):
+        for _name, given in (("features", self.features), ("densities", chosen)):
             if given and not isinstance(given, Mapping) and len(given) != n_features:
                 message = (
-                    f"The option '{option}' names {len(given)} columns, but there are "
+                    f"The option '{name}' names {len(given)} columns, but there are "
                     f"{n_features}; name each one."
                 )
                 raise DataError(message)

@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 
 from bycatch.errors import ConfigError
 from bycatch.learn.inputs import training_weights
-from bycatch.learn.members import MemberRows, check_choice, check_option
+from bycatch.learn.members import MemberRows, check_option
+from bycatch.learn.options import option
 from bycatch.score.base import Inputs, Score
 
 __all__ = ["Mahalanobis", "oracle_shrinkage"]
@@ -38,17 +39,6 @@ class Mahalanobis(Score):
     correlation matrix. They sum to the score; one may be negative, where a feature makes another
     one less surprising.
 
-    Parameters
-    ----------
-    members : int
-    shrinkage : float or "oracle"
-        Fraction by which correlations are pulled to zero; by default the oracle approximation of
-        [2]_, with Kish's effective number of rows. Some is needed with more features than rows.
-    layout : {"vector", "image"}
-        What a row is.
-    seed, validation
-        As in `bycatch.score.base.Score`.
-
     Attributes
     ----------
     mean_, scale_ : ndarray of shape (n_members, n_features)
@@ -62,18 +52,13 @@ class Mahalanobis(Score):
     kind = "mahalanobis"
     citation = "mahalanobis"
 
-    def __init__(
-        self,
-        members: int = 1,
-        *,
-        shrinkage: float | str = "oracle",
-        layout: str = "vector",
-        seed: int = 0,
-        validation: float = 0.0,
-    ) -> None:
-        super().__init__(members, seed=seed, validation=validation)
-        self.shrinkage = shrinkage
-        self.layout = layout
+    shrinkage: float | str = option(
+        default="oracle",
+        says="Fraction by which correlations are pulled to zero; by default the oracle "
+        "approximation of [2]_, with Kish's effective number of rows. Some is needed with more "
+        "features than rows.",
+    )
+    layout: str = option(default="vector", among=("vector", "image"), says="What a row is.")
 
     @property
     def axes(self) -> tuple[str, ...]:
@@ -83,7 +68,6 @@ class Mahalanobis(Score):
     def check_options(self) -> None:
         """Refuse options that make no sense (ConfigError)."""
         super().check_options()
-        check_choice("layout", self.layout, ("vector", "image"))
         if isinstance(self.shrinkage, str):
             if self.shrinkage != "oracle":
                 message = (

@@ -27,13 +27,12 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Literal
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
-from bycatch.learn.members import check_option
+from bycatch.learn.options import option
 from bycatch.score.parts.energy_based import EnergyScore
 from bycatch.score.parts.neural import Noise
 
@@ -42,61 +41,6 @@ __all__ = ["Nae"]
 
 class Nae(EnergyScore):
     """The energy of a normalized autoencoder.
-
-    Parameters
-    ----------
-    members : int
-    network : {"dense", "conv"}
-        Dense layers, or 3x3 convolutions with a mean over 2x2 pixels before dense layers.
-    layout : {"vector", "image"}, optional
-        What a row is: a vector for ``dense``, an image for ``conv`` by default.
-    components : int, optional
-        Principal components of the inputs that the energy is a function of, and in which chains
-        move; the score is blind to what lies outside of them. By default 36 for images, and the
-        standardised features themselves for vectors.
-    hidden : sequence of int
-        Units of the encoder's dense layers; the decoder has them in reverse.
-    n_latent : int
-        Coordinates of the unit sphere in the bottleneck; it has one dimension less.
-    channels : sequence of int
-        Of the convolutions of ``conv``.
-    temperature : float
-        In units of that at which the pre-trained autoencoder's held-out error is thermal.
-    latent_steps, input_steps : int
-        Steps of the chains on the sphere, of new chains only, and in the space of the inputs.
-    latent_noise : float
-        Of a step on the sphere, in radians.
-    input_noise : float
-        Of a step in the space of the inputs, in units of their thermal width.
-    clip : float, optional
-        Greatest length of the slope of E/T of each chain, in units of an inverse radian, or of an
-        inverse thermal width.
-    box : float, optional
-        Chains stay within plus and minus this number in each (standardised) coordinate.
-    metropolis : bool
-        Accept steps so that chains have the energy's distribution exactly.
-    replay : float
-        Fraction of the chains that go on from the buffer; the others are new.
-    buffer : int
-        Chains of each member that are kept.
-    regulariser : float
-        Weight of the squared energy of negative samples, in units of the pre-trained autoencoder's
-        energy E0: gamma in E+ - E- + gamma E-^2. It pulls E- to E0 / (2 gamma), wherever the data
-        are; keep it far below 1/2, or zero.
-    energy_steps : int
-        Gradient steps after the pre-training, which has `steps`; with 0 this is a plain autoencoder
-        with its latent space on the sphere.
-    energy_rounds : int
-        Equal parts of these, after each of which a state is judged.
-    energy_learning_rate : float
-        At its highest.
-    backoffs : int
-        How often a member may diverge and go on from its best state with a third of the rate.
-    annealing : int
-        Temperatures by which log Omega is estimated, for the score ``negative_log_p``; 0 for none.
-    seed, validation, steps, rounds, patience, batch_size, learning_rate, weight_decay, dtype,
-    device
-        As in `bycatch.score.parts.neural.NeuralScore`; rounds and patience of the pre-training.
 
     Attributes
     ----------
@@ -116,83 +60,18 @@ class Nae(EnergyScore):
     citation = "normalized-autoencoder"
     further_citations = ("normalized-autoencoder-jets", "topological-obstructions")
 
-    def __init__(
-        self,
-        members: int = 1,
-        *,
-        network: Literal["dense", "conv"] = "dense",
-        layout: Literal["vector", "image"] | None = None,
-        components: int | None = None,
-        hidden: Sequence[int] = (100, 50),
-        n_latent: int = 3,
-        channels: Sequence[int] = (8, 8),
-        temperature: float = 1.0,
-        latent_steps: int = 10,
-        latent_noise: float = 0.1,
-        input_steps: int = 15,
-        input_noise: float = 0.4,
-        clip: float | None = 50.0,
-        box: float | None = None,
-        metropolis: bool = True,
-        replay: float = 0.95,
-        buffer: int = 5000,
-        regulariser: float = 0.0,
-        energy_steps: int = 1200,
-        energy_rounds: int = 12,
-        energy_learning_rate: float = 3e-4,
-        backoffs: int = 3,
-        annealing: int = 0,
-        seed: int = 0,
-        validation: float = 0.1,
-        steps: int = 1500,
-        rounds: int = 10,
-        patience: int = 10,
-        batch_size: int = 256,
-        learning_rate: float = 1e-3,
-        weight_decay: float = 0.0,
-        dtype: Literal["float32", "float64"] = "float32",
-        device: str = "cpu",
-    ) -> None:
-        super().__init__(
-            members,
-            network=network,
-            layout=layout,
-            components=components,
-            hidden=hidden,
-            n_latent=n_latent,
-            channels=channels,
-            temperature=temperature,
-            latent_steps=latent_steps,
-            latent_noise=latent_noise,
-            input_steps=input_steps,
-            input_noise=input_noise,
-            clip=clip,
-            box=box,
-            metropolis=metropolis,
-            replay=replay,
-            buffer=buffer,
-            energy_steps=energy_steps,
-            energy_rounds=energy_rounds,
-            energy_learning_rate=energy_learning_rate,
-            backoffs=backoffs,
-            annealing=annealing,
-            seed=seed,
-            validation=validation,
-            steps=steps,
-            rounds=rounds,
-            patience=patience,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            weight_decay=weight_decay,
-            dtype=dtype,
-            device=device,
-        )
-        self.regulariser = regulariser
-
-    def check_options(self) -> None:
-        """Refuse options that make no sense (ConfigError)."""
-        super().check_options()
-        check_option("regulariser", self.regulariser, 0.0, 0.5)
+    metropolis: bool = option(
+        default=True,
+        says="Accept steps so that chains have the energy's distribution exactly.",
+    )
+    regulariser: float = option(
+        default=0.0,
+        least=0.0,
+        most=0.5,
+        says="Weight of the squared energy of negative samples, in units of the pre-trained "
+        "autoencoder's energy E0: gamma in E+ - E- + gamma E-^2. It pulls E- to E0 / (2 gamma), "
+        "wherever the data are; keep it far below 1/2, or zero.",
+    )
 
     def contrast(
         self,

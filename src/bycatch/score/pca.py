@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from bycatch.errors import DataError
 from bycatch.learn.inputs import training_weights
-from bycatch.learn.members import MemberRows, check_choice, check_option
+from bycatch.learn.members import MemberRows
+from bycatch.learn.options import option
 from bycatch.score.base import Inputs, Score
 from bycatch.score.parts.principal import principal_components
 
@@ -29,17 +30,6 @@ __all__ = ["PcaScore"]
 
 class PcaScore(Score):
     """The squared distance to the span of the leading principal components.
-
-    Parameters
-    ----------
-    members : int
-    components : int
-    standardise : bool
-        Divide features by their standard deviation first; not wanted for pixels.
-    layout : {"vector", "image"}
-        What a row is.
-    seed, validation
-        As in `bycatch.score.base.Score`.
 
     Attributes
     ----------
@@ -53,20 +43,12 @@ class PcaScore(Score):
     citation = "deep-autoencoders"
     score_names = ("reconstruction", "latent")
 
-    def __init__(
-        self,
-        members: int = 1,
-        *,
-        components: int = 6,
-        standardise: bool = True,
-        layout: str = "vector",
-        seed: int = 0,
-        validation: float = 0.0,
-    ) -> None:
-        super().__init__(members, seed=seed, validation=validation)
-        self.components = components
-        self.standardise = standardise
-        self.layout = layout
+    components: int = option(default=6, least=1, says="Principal components that are normal.")
+    standardise: bool = option(
+        default=True,
+        says="Divide features by their standard deviation first; not wanted for pixels.",
+    )
+    layout: str = option(default="vector", among=("vector", "image"), says="What a row is.")
 
     @property
     def axes(self) -> tuple[str, ...]:
@@ -77,12 +59,6 @@ class PcaScore(Score):
     def has_latent(self) -> bool:
         """Whether there is a latent space to look at."""
         return True
-
-    def check_options(self) -> None:
-        """Refuse options that make no sense (ConfigError)."""
-        super().check_options()
-        check_option("components", self.components, 1)
-        check_choice("layout", self.layout, ("vector", "image"))
 
     def _fit(self, inputs: Inputs, rows: Sequence[MemberRows]) -> None:
         x = _flat(inputs)

@@ -29,7 +29,7 @@ References
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -42,6 +42,7 @@ from bycatch.learn.members import MemberRows, check_option
 from bycatch.learn.nets.attention import alignment_keys, attend, draw_attention
 from bycatch.learn.nets.gru import bidirectional_gru, cell, draw_gru
 from bycatch.learn.nets.mlp import draw_weights, forward
+from bycatch.learn.options import option
 from bycatch.learn.trainer import Batch, Model
 from bycatch.score.base import Inputs
 from bycatch.score.parts.candidates import Layout, first_candidates, mean_candidate, surprises
@@ -60,33 +61,6 @@ class RecurrentVae(NeuralScore):
     ``kl``, the divergence of the latent numbers from the prior; ``total``, the first and the
     divergence; ``per_candidate``, the first divided by the number of candidates; ``length``, what
     the number of candidates adds to the first. Densities are in standardised features.
-
-    Parameters
-    ----------
-    members : int
-    length : int
-        Candidates that are read, the first ones; the rest are left out.
-    kinds : int
-        Last features that say one-hot what a candidate is; 0 where there are none.
-    attention : bool
-        Let the decoder look at the encoder's annotations.
-    hidden : int
-        Units of the state of each direction of the encoder, and of the decoder.
-    alignment : int
-        Hidden units of the alignment model.
-    n_latent : int
-    beta : float
-        Weight of the divergence in the loss.
-    warm_up : float
-        Fraction of the training in which that weight rises from zero; 0 for none.
-    forcing : tuple of float
-        Probability that the decoder sees the true former candidate, at the beginning and at the
-        end of the training; linear in between. States are judged by the loss at the end.
-    smallest_width : float
-        Of the Gaussian densities, in standard deviations of the feature.
-    seed, validation, steps, rounds, patience, batch_size, learning_rate, weight_decay, dtype,
-    device
-        As in `bycatch.score.parts.neural.NeuralScore`.
     """
 
     kind = "recurrent_vae"
@@ -96,54 +70,47 @@ class RecurrentVae(NeuralScore):
     masked = True
     has_latent = True
 
-    def __init__(
-        self,
-        members: int = 1,
-        *,
-        length: int = 20,
-        kinds: int = 5,
-        attention: bool = True,
-        hidden: int = 32,
-        alignment: int = 16,
-        n_latent: int = 8,
-        beta: float = 0.3,
-        warm_up: float = 0.2,
-        forcing: Sequence[float] = (1.0, 0.0),
-        smallest_width: float = 0.1,
-        seed: int = 0,
-        validation: float = 0.1,
-        steps: int = 4000,
-        rounds: int = 20,
-        patience: int = 20,
-        batch_size: int = 256,
-        learning_rate: float = 3e-3,
-        weight_decay: float = 0.0,
-        dtype: Literal["float32", "float64"] = "float32",
-        device: str = "cpu",
-    ) -> None:
-        super().__init__(
-            members,
-            seed=seed,
-            validation=validation,
-            steps=steps,
-            rounds=rounds,
-            patience=patience,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            weight_decay=weight_decay,
-            dtype=dtype,
-            device=device,
-        )
-        self.length = length
-        self.kinds = kinds
-        self.attention = attention
-        self.hidden = hidden
-        self.alignment = alignment
-        self.n_latent = n_latent
-        self.beta = beta
-        self.warm_up = warm_up
-        self.forcing = forcing
-        self.smallest_width = smallest_width
+    length: int = option(
+        default=20,
+        least=1,
+        says="Candidates that are read, the first ones; the rest are left out.",
+    )
+    kinds: int = option(
+        default=5,
+        least=0,
+        says="Last features that say one-hot what a candidate is; 0 where there are none.",
+    )
+    attention: bool = option(
+        default=True,
+        says="Let the decoder look at the encoder's annotations.",
+    )
+    hidden: int = option(
+        default=32,
+        least=1,
+        says="Units of the state of each direction of the encoder, and of the decoder.",
+    )
+    alignment: int = option(default=16, least=1, says="Hidden units of the alignment model.")
+    n_latent: int = option(default=8, least=1, says="Latent coordinates.")
+    beta: float = option(default=0.3, least=0.0, says="Weight of the divergence in the loss.")
+    warm_up: float = option(
+        default=0.2,
+        least=0.0,
+        most=1.0,
+        says="Fraction of the training in which that weight rises from zero; 0 for none.",
+    )
+    forcing: Sequence[float] = option(
+        default=(1.0, 0.0),
+        least=0.0,
+        most=1.0,
+        says="Probability that the decoder sees the true former candidate, at the beginning and at "
+        "the end of the training; linear in between. States are judged by the loss at the end.",
+    )
+    smallest_width: float = option(
+        default=0.1,
+        least=1e-3,
+        says="Of the Gaussian densities, in standard deviations of the feature.",
+    )
+    learning_rate = 3e-3
 
     @property
     def axes(self) -> tuple[str, ...]:
@@ -158,15 +125,7 @@ class RecurrentVae(NeuralScore):
     def check_options(self) -> None:
         """Refuse options that make no sense (ConfigError)."""
         super().check_options()
-        for name in ("length", "hidden", "alignment", "n_latent"):
-            check_option(name, getattr(self, name), 1)
-        check_option("kinds", self.kinds, 0)
-        check_option("beta", self.beta, 0.0)
-        check_option("warm_up", self.warm_up, 0.0, 1.0)
         check_option("forcing", len(self.forcing), 2, 2)
-        for probability in self.forcing:
-            check_option("forcing", probability, 0.0, 1.0)
-        check_option("smallest_width", self.smallest_width, 1e-3)
 
     def _checked(
         self,

@@ -14,14 +14,15 @@ References
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
 from bycatch.errors import ConfigError, DataError
-from bycatch.learn.members import MemberRows, check_choice, check_option
+from bycatch.learn.members import MemberRows, check_choice
+from bycatch.learn.options import option
 from bycatch.learn.trainer import Batch, Model
 from bycatch.learn.wasserstein import sliced_wasserstein, unit_directions
 from bycatch.score.base import Inputs
@@ -35,36 +36,6 @@ __all__ = ["Swae"]
 
 class Swae(ReconstructionScore):
     """An autoencoder whose encodings are pulled towards samples of a prior.
-
-    Parameters
-    ----------
-    members : int
-    network : {"dense", "conv", "lola"}
-    layout : {"vector", "image", "set"}, optional
-        As in `bycatch.score.autoencoder.Autoencoder`.
-    hidden : sequence of int
-        Units of the encoder's dense layers; the decoder has them in reverse.
-    n_latent : int
-    channels : sequence of int
-        Of the convolutions of ``conv``.
-    combinations : int
-        Of momenta that ``lola`` learns.
-    prior : {"normal", "uniform", "sphere"} or nested sequence of float
-        Standard normal, uniform in [-1, 1] along each axis, uniform on the unit sphere, or samples
-        of shape (n_samples, n_latent), of which there are best thousands.
-    penalty : float
-        lambda, the weight of the squared sliced Wasserstein distance between a batch's encodings
-        and as many samples of the prior.
-    directions : int
-        Random slices in each step.
-    constraints : sequence of mapping
-        Losses of the reconstructed inputs in their own units, by name:
-        ``{"name": "on_shell", "weight": 0.1, "columns": [[0, 1, 2, 3]], "mass": 91.19}`` or
-        ``{"name": "balance", "weight": 0.1, "columns": [[1, 5], [2, 6]]}``, see
-        `bycatch.score.parts.constraints`.
-    seed, validation, steps, rounds, patience, batch_size, learning_rate, weight_decay, dtype,
-    device
-        As in `bycatch.score.parts.neural.NeuralScore`.
 
     Attributes
     ----------
@@ -84,60 +55,29 @@ class Swae(ReconstructionScore):
     citation = "sliced-wasserstein-autoencoder"
     extra_losses: Sequence[tuple[float, Callable[[Tensor], Tensor]]] = ()
 
-    def __init__(
-        self,
-        members: int = 1,
-        *,
-        network: Literal["dense", "conv", "lola"] = "dense",
-        layout: Literal["vector", "image", "set"] | None = None,
-        hidden: Sequence[int] = (64, 32),
-        n_latent: int = 6,
-        channels: Sequence[int] = (8, 8),
-        combinations: int = 10,
-        prior: str | Sequence[Sequence[float]] = "normal",
-        penalty: float = 0.1,
-        directions: int = 50,
-        constraints: Sequence[Mapping[str, Any]] = (),
-        seed: int = 0,
-        validation: float = 0.1,
-        steps: int = 4000,
-        rounds: int = 20,
-        patience: int = 20,
-        batch_size: int = 256,
-        learning_rate: float = 1e-3,
-        weight_decay: float = 0.0,
-        dtype: Literal["float32", "float64"] = "float32",
-        device: str = "cpu",
-    ) -> None:
-        super().__init__(
-            members,
-            network=network,
-            layout=layout,
-            hidden=hidden,
-            n_latent=n_latent,
-            channels=channels,
-            combinations=combinations,
-            seed=seed,
-            validation=validation,
-            steps=steps,
-            rounds=rounds,
-            patience=patience,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            weight_decay=weight_decay,
-            dtype=dtype,
-            device=device,
-        )
-        self.prior = prior
-        self.penalty = penalty
-        self.directions = directions
-        self.constraints = constraints
+    prior: str | Sequence[Sequence[float]] = option(
+        default="normal",
+        says="Standard normal, uniform in [-1, 1] along each axis, uniform on the unit sphere, or "
+        "samples of shape (n_samples, n_latent), of which there are best thousands.",
+    )
+    penalty: float = option(
+        default=0.1,
+        least=0.0,
+        says="lambda, the weight of the squared sliced Wasserstein distance between a batch's "
+        "encodings and as many samples of the prior.",
+    )
+    directions: int = option(default=50, least=1, says="Random slices in each step.")
+    constraints: Sequence[Mapping[str, Any]] = option(
+        default=(),
+        says='Losses of the reconstructed inputs in their own units, by name: ``{"name": '
+        '"on_shell", "weight": 0.1, "columns": [[0, 1, 2, 3]], "mass": 91.19}`` or '
+        '``{"name": "balance", "weight": 0.1, "columns": [[1, 5], [2, 6]]}``, see '
+        "`bycatch.score.parts.constraints`.",
+    )
 
     def check_options(self) -> None:
         """Refuse options that make no sense (ConfigError)."""
         super().check_options()
-        check_option("penalty", self.penalty, 0.0)
-        check_option("directions", self.directions, 1)
         checked_constraints(self.constraints)
         if isinstance(self.prior, str):
             check_choice("prior", self.prior, ("normal", "uniform", "sphere"))

@@ -17,14 +17,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from bycatch.learn.members import check_option
+from bycatch.learn.options import option
 from bycatch.score.base import Inputs
 from bycatch.score.parts.neural import Noise, part
 from bycatch.score.parts.reconstruction import ReconstructionScore
@@ -48,29 +47,6 @@ class Vae(ReconstructionScore):
     Per input, so that the same beta serves few features and many pixels. The loss is then that of a
     decoder with normal errors of variance beta / (2 (1 - beta)) in units of the inputs' spread.
 
-    Parameters
-    ----------
-    members : int
-    network : {"dense", "conv", "lola"}
-    layout : {"vector", "image", "set"}, optional
-        As in `bycatch.score.autoencoder.Autoencoder`.
-    hidden : sequence of int
-        Units of the encoder's dense layers; the decoder has them in reverse.
-    n_latent : int
-    channels : sequence of int
-        Of the convolutions of ``conv``.
-    combinations : int
-        Of momenta that ``lola`` learns.
-    beta : float
-        From 0 to below 1.
-    noise : float
-        Factor of the posterior's width in training; with 0 (and beta 0) this is an autoencoder.
-    samples : int
-        Latent samples of the score ``iwae``.
-    seed, validation, steps, rounds, patience, batch_size, learning_rate, weight_decay, dtype,
-    device
-        As in `bycatch.score.parts.neural.NeuralScore`.
-
     Notes
     -----
     The scores, all with the posterior's mean as the latent coordinates, are ``reconstruction``, the
@@ -83,65 +59,20 @@ class Vae(ReconstructionScore):
     kind = "vae"
     citation = "trigger-autoencoders"
 
-    def __init__(
-        self,
-        members: int = 1,
-        *,
-        network: Literal["dense", "conv", "lola"] = "dense",
-        layout: Literal["vector", "image", "set"] | None = None,
-        hidden: Sequence[int] = (64, 32),
-        n_latent: int = 6,
-        channels: Sequence[int] = (8, 8),
-        combinations: int = 10,
-        beta: float = 0.02,
-        noise: float = 1.0,
-        samples: int = 32,
-        seed: int = 0,
-        validation: float = 0.1,
-        steps: int = 4000,
-        rounds: int = 20,
-        patience: int = 20,
-        batch_size: int = 256,
-        learning_rate: float = 1e-3,
-        weight_decay: float = 0.0,
-        dtype: Literal["float32", "float64"] = "float32",
-        device: str = "cpu",
-    ) -> None:
-        super().__init__(
-            members,
-            network=network,
-            layout=layout,
-            hidden=hidden,
-            n_latent=n_latent,
-            channels=channels,
-            combinations=combinations,
-            seed=seed,
-            validation=validation,
-            steps=steps,
-            rounds=rounds,
-            patience=patience,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            weight_decay=weight_decay,
-            dtype=dtype,
-            device=device,
-        )
-        self.beta = beta
-        self.noise = noise
-        self.samples = samples
+    beta: float = option(default=0.02, least=0.0, most=0.9999, says="From 0 to below 1.")
+    noise: float = option(
+        default=1.0,
+        least=0.0,
+        says="Factor of the posterior's width in training; with 0 (and beta 0) this is an "
+        "autoencoder.",
+    )
+    samples: int = option(default=32, least=1, says="Latent samples of the score ``iwae``.")
 
     @property
     def score_names(self) -> tuple[str, ...]:  # type: ignore[override]
         """What `score` can return, the default first."""
         names = ("total", "reconstruction", "kl", "latent")
         return (*names, "iwae") if self.beta > 0.0 else names
-
-    def check_options(self) -> None:
-        """Refuse options that make no sense (ConfigError)."""
-        super().check_options()
-        check_option("beta", self.beta, 0.0, 0.9999)
-        check_option("noise", self.noise, 0.0)
-        check_option("samples", self.samples, 1)
 
     def _initial(
         self, shape: tuple[int, ...], rngs: Sequence[np.random.Generator]

@@ -16,13 +16,13 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Literal
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
 from bycatch.learn.members import check_option
+from bycatch.learn.options import option
 from bycatch.learn.wasserstein import sliced_wasserstein, unit_directions
 from bycatch.score.parts.energy_based import EnergyScore
 from bycatch.score.parts.neural import Noise
@@ -32,22 +32,6 @@ __all__ = ["Wnae"]
 
 class Wnae(EnergyScore):
     """The energy of an autoencoder whose samples have been pulled to the data.
-
-    Parameters
-    ----------
-    members : int
-    through : int
-        Last steps of the input chains through which gradients flow.
-    directions : int
-        Along which the distance is measured in each step.
-    reconstruction : float
-        Weight of the error of the data, in units of that after pre-training, beside the distance:
-        it keeps the autoencoder one, whose scale the distance alone does not fix.
-    network, layout, components, hidden, n_latent, channels, temperature, latent_steps,
-    latent_noise, input_steps, input_noise, clip, box, replay, buffer, energy_steps, energy_rounds,
-    energy_learning_rate, backoffs, annealing, seed, validation, steps, rounds, patience,
-    batch_size, learning_rate, weight_decay, dtype, device
-        As in `bycatch.score.nae.Nae`.
 
     Attributes
     ----------
@@ -59,88 +43,26 @@ class Wnae(EnergyScore):
     citation = "wasserstein-normalized-autoencoder"
     further_citations = ("normalized-autoencoder", "topological-obstructions")
 
-    def __init__(
-        self,
-        members: int = 1,
-        *,
-        through: int = 5,
-        directions: int = 50,
-        reconstruction: float = 0.1,
-        network: Literal["dense", "conv"] = "dense",
-        layout: Literal["vector", "image"] | None = None,
-        components: int | None = None,
-        hidden: Sequence[int] = (100, 50),
-        n_latent: int = 3,
-        channels: Sequence[int] = (8, 8),
-        temperature: float = 1.0,
-        latent_steps: int = 10,
-        latent_noise: float = 0.1,
-        input_steps: int = 15,
-        input_noise: float = 0.4,
-        clip: float | None = 50.0,
-        box: float | None = None,
-        replay: float = 0.95,
-        buffer: int = 5000,
-        energy_steps: int = 1200,
-        energy_rounds: int = 12,
-        energy_learning_rate: float = 3e-4,
-        backoffs: int = 3,
-        annealing: int = 0,
-        seed: int = 0,
-        validation: float = 0.1,
-        steps: int = 1500,
-        rounds: int = 10,
-        patience: int = 10,
-        batch_size: int = 256,
-        learning_rate: float = 1e-3,
-        weight_decay: float = 0.0,
-        dtype: Literal["float32", "float64"] = "float32",
-        device: str = "cpu",
-    ) -> None:
-        super().__init__(
-            members,
-            network=network,
-            layout=layout,
-            components=components,
-            hidden=hidden,
-            n_latent=n_latent,
-            channels=channels,
-            temperature=temperature,
-            latent_steps=latent_steps,
-            latent_noise=latent_noise,
-            input_steps=input_steps,
-            input_noise=input_noise,
-            clip=clip,
-            box=box,
-            metropolis=False,
-            replay=replay,
-            buffer=buffer,
-            energy_steps=energy_steps,
-            energy_rounds=energy_rounds,
-            energy_learning_rate=energy_learning_rate,
-            backoffs=backoffs,
-            annealing=annealing,
-            seed=seed,
-            validation=validation,
-            steps=steps,
-            rounds=rounds,
-            patience=patience,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            weight_decay=weight_decay,
-            dtype=dtype,
-            device=device,
-        )
-        self.through = through
-        self.directions = directions
-        self.reconstruction = reconstruction
+    through: int = option(
+        default=5,
+        says="Last steps of the input chains through which gradients flow.",
+    )
+    directions: int = option(
+        default=50,
+        least=1,
+        says="Along which the distance is measured in each step.",
+    )
+    reconstruction: float = option(
+        default=0.1,
+        least=0.0,
+        says="Weight of the error of the data, in units of that after pre-training, beside the "
+        "distance: it keeps the autoencoder one, whose scale the distance alone does not fix.",
+    )
 
     def check_options(self) -> None:
         """Refuse options that make no sense (ConfigError)."""
         super().check_options()
         check_option("through", self.through, 1, self.input_steps)
-        check_option("directions", self.directions, 1)
-        check_option("reconstruction", self.reconstruction, 0.0)
 
     @property
     def gradient_steps(self) -> int:

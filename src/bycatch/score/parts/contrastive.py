@@ -22,6 +22,7 @@ from bycatch.learn.contrastive import alignment, clr, cosine, uniformity
 from bycatch.learn.members import MemberRows, check_choice, check_option
 from bycatch.learn.nets.mlp import draw_weights, forward
 from bycatch.learn.nets.transformer import Sizes, draw_transformer, summed
+from bycatch.learn.options import option
 from bycatch.learn.trainer import Batch, Model, TrainingOptions, train
 from bycatch.score.base import Inputs
 from bycatch.score.parts.neural import Learning, NeuralScore, Noise, part
@@ -59,82 +60,49 @@ class Views:
 
 
 class ContrastiveScore(NeuralScore):
-    """A representation of sets that is told what to see and what not, and a head on it.
-
-    Parameters
-    ----------
-    members : int
-    width : int
-        Of the representation, and of each object between the blocks; a multiple of `heads`.
-    heads, blocks, hidden : int
-        Of the transformer, see `bycatch.learn.nets.transformer.Sizes`.
-    projection : int
-        Numbers that the loss compares; a layer of `width` units leads to them.
-    temperature : float
-    head : {"autoencoder", "flow", "mahalanobis"}
-        What learns background in the representation.
-    head_hidden : sequence of int
-        Units of its hidden layers (the flow has one).
-    head_latent : int
-        Units of the autoencoder's bottleneck.
-    head_steps : int
-        Gradient steps of the head.
-    seed, validation, steps, rounds, patience, batch_size, learning_rate, weight_decay, dtype,
-    device
-        As in `bycatch.score.parts.neural.NeuralScore`; `steps` are those of the transformer.
-    """
+    """A representation of sets that is told what to see and what not, and a head on it."""
 
     masked = True
     has_latent = True
 
-    def __init__(
-        self,
-        members: int = 1,
-        *,
-        width: int,
-        heads: int,
-        blocks: int,
-        hidden: int,
-        projection: int,
-        temperature: float,
-        head: str,
-        head_hidden: Sequence[int],
-        head_latent: int,
-        head_steps: int,
-        seed: int,
-        validation: float,
-        steps: int,
-        rounds: int,
-        patience: int,
-        batch_size: int,
-        learning_rate: float,
-        weight_decay: float,
-        dtype: Literal["float32", "float64"],
-        device: str,
-    ) -> None:
-        super().__init__(
-            members,
-            seed=seed,
-            validation=validation,
-            steps=steps,
-            rounds=rounds,
-            patience=patience,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            weight_decay=weight_decay,
-            dtype=dtype,
-            device=device,
-        )
-        self.width = width
-        self.heads = heads
-        self.blocks = blocks
-        self.hidden = hidden
-        self.projection = projection
-        self.temperature = temperature
-        self.head = head
-        self.head_hidden = head_hidden
-        self.head_latent = head_latent
-        self.head_steps = head_steps
+    width: int = option(
+        default=32,
+        least=1,
+        says="Of the representation, and of each object between the blocks; a multiple of `heads`.",
+    )
+    heads: int = option(
+        default=4,
+        least=1,
+        says="Of the transformer, see `bycatch.learn.nets.transformer.Sizes`.",
+    )
+    blocks: int = option(
+        default=2,
+        least=1,
+        says="Of the transformer, see `bycatch.learn.nets.transformer.Sizes`.",
+    )
+    hidden: int = option(
+        default=64,
+        least=1,
+        says="Of the transformer, see `bycatch.learn.nets.transformer.Sizes`.",
+    )
+    projection: int = option(
+        default=32,
+        least=1,
+        says="Numbers that the loss compares; a layer of `width` units leads to them.",
+    )
+    temperature: float = option(
+        default=0.1, least=1e-3, says="Of the contrastive loss, by which similarities are divided."
+    )
+    head: Literal["autoencoder", "flow", "mahalanobis"] = option(
+        default="mahalanobis", says="What learns background in the representation."
+    )
+    head_hidden: Sequence[int] = option(
+        default=(64, 32, 16),
+        least=1,
+        says="Units of its hidden layers (the flow has one).",
+    )
+    head_latent: int = option(default=5, least=1, says="Units of the autoencoder's bottleneck.")
+    head_steps: int = option(default=3000, says="Gradient steps of the head.")
 
     @property
     def score_names(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -149,14 +117,8 @@ class ContrastiveScore(NeuralScore):
     def check_options(self) -> None:
         """Refuse options that make no sense (ConfigError)."""
         super().check_options()
-        for name in ("width", "heads", "blocks", "hidden", "projection", "head_latent"):
-            check_option(name, getattr(self, name), 1)
-        check_option("temperature", self.temperature, 1e-3)
-        check_choice("head", self.head, tuple(HEADS))
         check_option("head_steps", self.head_steps, self.rounds)
         check_option("head_hidden", len(self.head_hidden), 1)
-        for units in self.head_hidden:
-            check_option("head_hidden", units, 1)
         if self.width % self.heads:
             message = (
                 f"The option 'width' is {self.width}, but it must be a multiple of 'heads', "

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from torch import Tensor
 from bycatch.errors import ConfigError
 from bycatch.learn.langevin import Draws, Langevin, langevin, on_sphere
 from bycatch.learn.members import MemberRows, check_members, check_option
+from bycatch.learn.options import learned, option
 from bycatch.score.base import Inputs
 from bycatch.score.parts.energy_training import RATIO, Backoff, Round, train_energy
 from bycatch.score.parts.log_omega import estimate_log_omega, thermal_width
@@ -34,72 +35,71 @@ _LEAST_ENERGY = 1e-9
 
 
 class EnergyScore(SphereAutoencoder):
-    """An autoencoder with its latent space on the unit sphere, whose error is an energy.
+    """An autoencoder with its latent space on the unit sphere, whose error is an energy."""
 
-    Parameters
-    ----------
-    members : int
-    **options
-        As in `bycatch.score.nae.Nae`.
-    """
+    temperature: float = option(
+        default=1.0,
+        least=1e-12,
+        says="In units of that at which the pre-trained autoencoder's held-out error is thermal.",
+    )
+    latent_steps: int = option(
+        default=10, says="Steps of the chains on the sphere, of new chains only."
+    )
+    latent_noise: float = option(default=0.1, says="Of a step on the sphere, in radians.")
+    input_steps: int = option(default=15, says="Steps of the chains in the space of the inputs.")
+    input_noise: float = option(
+        default=0.4,
+        says="Of a step in the space of the inputs, in units of their thermal width.",
+    )
+    clip: float | None = option(
+        default=50.0,
+        says="Greatest length of the slope of E/T of each chain, in units of an inverse radian, "
+        "or of an inverse thermal width.",
+    )
+    box: float | None = option(
+        default=None,
+        says="Chains stay within plus and minus this number in each (standardised) coordinate.",
+    )
+    metropolis: bool = learned(default=False)
+    """Whether steps are accepted so that chains have the energy's distribution exactly."""
+    replay: float = option(
+        default=0.95,
+        least=0.0,
+        most=1.0,
+        says="Fraction of the chains that go on from the buffer; the others are new.",
+    )
+    buffer: int = option(default=5000, least=1, says="Chains of each member that are kept.")
+    energy_steps: int = option(
+        default=1200,
+        least=0,
+        says="Gradient steps after the pre-training, which has `steps`; with 0 this is a plain "
+        "autoencoder with its latent space on the sphere.",
+    )
+    energy_rounds: int = option(
+        default=12,
+        says="Equal parts of these, after each of which a state is judged.",
+    )
+    energy_learning_rate: float = option(default=3e-4, least=0.0, says="At its highest.")
+    backoffs: int = option(
+        default=3,
+        least=0,
+        says="How often a member may diverge and go on from its best state with a third of the "
+        "rate.",
+    )
+    steps = 1500
+    rounds = 10
+    patience = 10
+    annealing: int = option(
+        default=0,
+        least=0,
+        says="Temperatures by which log Omega is estimated, for the score ``negative_log_p``; 0 "
+        "for none.",
+    )
 
     @property
     def score_names(self) -> tuple[str, ...]:  # type: ignore[override]
         """The energy and, where log Omega is estimated, -log p in nats."""
         return ("energy", "negative_log_p") if self.annealing else ("energy",)
-
-    def __init__(
-        self,
-        members: int = 1,
-        *,
-        network: Literal["dense", "conv"],
-        layout: Literal["vector", "image"] | None,
-        components: int | None,
-        hidden: Sequence[int],
-        n_latent: int,
-        channels: Sequence[int],
-        temperature: float,
-        latent_steps: int,
-        latent_noise: float,
-        input_steps: int,
-        input_noise: float,
-        clip: float | None,
-        box: float | None,
-        metropolis: bool,
-        replay: float,
-        buffer: int,
-        energy_steps: int,
-        energy_rounds: int,
-        energy_learning_rate: float,
-        backoffs: int,
-        annealing: int,
-        **training: Any,
-    ) -> None:
-        super().__init__(
-            members,
-            network=network,
-            layout=layout,
-            components=components,
-            hidden=hidden,
-            n_latent=n_latent,
-            channels=channels,
-            **training,
-        )
-        self.temperature = temperature
-        self.latent_steps = latent_steps
-        self.latent_noise = latent_noise
-        self.input_steps = input_steps
-        self.input_noise = input_noise
-        self.clip = clip
-        self.box = box
-        self.metropolis = metropolis
-        self.replay = replay
-        self.buffer = buffer
-        self.energy_steps = energy_steps
-        self.energy_rounds = energy_rounds
-        self.energy_learning_rate = energy_learning_rate
-        self.backoffs = backoffs
-        self.annealing = annealing
 
     @property
     def gradient_steps(self) -> int:
@@ -109,12 +109,7 @@ class EnergyScore(SphereAutoencoder):
     def check_options(self) -> None:
         """Refuse options that make no sense (ConfigError)."""
         super().check_options()
-        check_option("temperature", self.temperature, 1e-12)
-        check_option("replay", self.replay, 0.0, 1.0)
-        for name, least in (("buffer", 1), ("energy_steps", 0), ("backoffs", 0), ("annealing", 0)):
-            check_option(name, getattr(self, name), least)
         check_option("energy_rounds", self.energy_rounds, 1, self.energy_steps or np.inf)
-        check_option("energy_learning_rate", self.energy_learning_rate, 0.0)
         _ = self.latent_chain, self.input_chain  # they look at their own options
 
     @property

@@ -19,7 +19,8 @@ from bycatch.learn.callbacks import EarlyStopping
 from bycatch.learn.checkpoint import histories_from_json, histories_to_json
 from bycatch.learn.devices import checked_device
 from bycatch.learn.inputs import as_tensor, constituent_scaling
-from bycatch.learn.members import MemberRows, check_option, check_training
+from bycatch.learn.members import MemberRows, check_option
+from bycatch.learn.options import option
 from bycatch.learn.threads import one_torch_thread
 from bycatch.learn.trainer import Batch, Model, TrainingOptions, train
 from bycatch.score.base import Inputs, Score
@@ -36,25 +37,6 @@ class NeuralScore(Score):
     After each of `rounds` equal parts the loss of the held-out rows is measured, and the state
     where it is lowest is kept. Signed weights enter the loss as they are.
 
-    Parameters
-    ----------
-    members : int
-    seed : int
-    validation : float
-        Fraction of the rows that is held out to judge states.
-    steps : int
-    rounds : int
-    patience : int
-        Rounds without a lower held-out loss after which a member stops.
-    batch_size : int
-    learning_rate : float
-        At its highest.
-    weight_decay : float
-        L2 penalty of Adam.
-    dtype : {"float32", "float64"}
-    device : str
-        ``cpu``, ``cuda`` or ``cuda:N``; not saved with the model.
-
     Attributes
     ----------
     histories_ : list of History
@@ -68,30 +50,33 @@ class NeuralScore(Score):
     keeps_last: ClassVar[bool] = False
     """Whether the last state is kept instead of the best one: a game has no lowest loss."""
 
-    def __init__(
-        self,
-        members: int = 1,
-        *,
-        seed: int = 0,
-        validation: float = 0.1,
-        steps: int = 4000,
-        rounds: int = 20,
-        patience: int = 20,
-        batch_size: int = 256,
-        learning_rate: float = 1e-3,
-        weight_decay: float = 0.0,
-        dtype: Literal["float32", "float64"] = "float32",
-        device: str = "cpu",
-    ) -> None:
-        super().__init__(members, seed=seed, validation=validation)
-        self.steps = steps
-        self.rounds = rounds
-        self.patience = patience
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.weight_decay = weight_decay
-        self.dtype = dtype
-        self.device = device
+    validation: float = option(
+        default=0.1,
+        least=0.0,
+        most=0.9,
+        says="Fraction of the rows that is held out to judge states.",
+    )
+    steps: int = option(default=4000, least=1, says="Gradient steps at the most.")
+    rounds: int = option(
+        default=20,
+        least=1,
+        says="Equal parts of the training, after each of which a state is judged.",
+    )
+    patience: int = option(
+        default=20,
+        least=1,
+        says="Rounds without a lower held-out loss after which a member stops.",
+    )
+    batch_size: int = option(default=256, least=1, says="Rows of each step.")
+    learning_rate: float = option(default=1e-3, least=0.0, says="At its highest.")
+    weight_decay: float = option(default=0.0, least=0.0, says="L2 penalty of Adam.")
+    dtype: Literal["float32", "float64"] = option(
+        default="float32", says="Precision of the networks."
+    )
+    device: str = option(
+        default="cpu",
+        says="``cpu``, ``cuda`` or ``cuda:N``; not saved with the model.",
+    )
 
     @property
     def has_graph(self) -> bool:
@@ -108,12 +93,7 @@ class NeuralScore(Score):
     def check_options(self) -> None:
         """Refuse options that make no sense (ConfigError)."""
         super().check_options()
-        check_training(
-            self.members, self.batch_size, self.learning_rate, self.weight_decay, self.dtype
-        )
-        check_option("steps", self.steps, 1)
         check_option("rounds", self.rounds, 1, self.steps)
-        check_option("patience", self.patience, 1)
         checked_device(self.device)
 
     @abstractmethod

@@ -21,10 +21,11 @@ from bycatch.learn.members import MemberRows, check_choice, check_option
 from bycatch.learn.nets.conv_autoencoder import decode, draw_decoder, draw_encoder, encode
 from bycatch.learn.nets.lola import LORENTZ_FEATURES, draw_lola, lola, momenta
 from bycatch.learn.nets.mlp import draw_weights, forward
+from bycatch.learn.options import Options, learned, option
 from bycatch.score.base import Inputs
 from bycatch.score.parts.neural import NeuralScore, part
 
-__all__ = ["LAYOUTS", "ReconstructionScore"]
+__all__ = ["LAYOUTS", "ErrorOptions", "ReconstructionScore"]
 
 LAYOUTS = {"dense": ("vector", "image", "set"), "conv": ("image",), "lola": ("set",)}
 """What each network eats, its default first."""
@@ -38,44 +39,62 @@ _FLOOR = 0.01
 """Smallest expected content of a pixel for its uncertainty, as a fraction of the mean pixel."""
 
 
-class ReconstructionScore(NeuralScore):
-    """A score whose network gives back its input from a bottleneck.
+class ErrorOptions(Options):
+    """What an error of the output counts, for scores that leave the choice."""
 
-    Parameters
-    ----------
-    members : int
-    network, layout, loss, uncertainty, hidden, n_latent, channels, combinations
-        As in `bycatch.score.autoencoder.Autoencoder`.
-    seed, validation, steps, rounds, patience, batch_size, learning_rate, weight_decay, dtype,
-    device
-        As in `bycatch.score.parts.neural.NeuralScore`.
-    """
+    loss: Literal["mse", "chi2", "masked"] = option(
+        default="mse",
+        says="Mean over all inputs of the squared error, in units of the input's spread (padding "
+        "of a set must come back as zeros); of the squared error in units of `uncertainty`; or of "
+        "the squared error over what is there: the objects of a set, and the features or pixels "
+        "that are not exactly zero, whose spread is measured without these zeros.",
+    )
+    uncertainty: float | Sequence[float] | None = option(
+        default=None,
+        least=1e-30,
+        says="For ``chi2``: the resolution of each feature in its own units, one for all or one "
+        "per feature. For images it may be left out; pixels then have Poisson-like uncertainties, "
+        "the square root of their mean over the training images (not below a hundredth of the "
+        "mean of all pixels), in such a unit that the mean pixel has the root mean square of "
+        "all. That is made for pixels that are energies, not powers of them.",
+    )
+
+
+class ReconstructionScore(NeuralScore):
+    """A score whose network gives back its input from a bottleneck."""
 
     score_names = ("reconstruction", "latent")
 
-    def __init__(
-        self,
-        members: int = 1,
-        *,
-        network: Literal["dense", "conv", "lola"] = "dense",
-        layout: Literal["vector", "image", "set"] | None = None,
-        loss: Literal["mse", "chi2", "masked"] = "mse",
-        uncertainty: float | Sequence[float] | None = None,
-        hidden: Sequence[int] = (64, 32),
-        n_latent: int = 6,
-        channels: Sequence[int] = (8, 8),
-        combinations: int = 10,
-        **training: Any,
-    ) -> None:
-        super().__init__(members, **training)
-        self.network = network
-        self.layout = layout
-        self.loss = loss
-        self.uncertainty = uncertainty
-        self.hidden = hidden
-        self.n_latent = n_latent
-        self.channels = channels
-        self.combinations = combinations
+    network: Literal["dense", "conv", "lola"] = option(
+        default="dense",
+        says="Dense layers; 3x3 convolutions, each with a mean over 2x2 pixels, before dense "
+        "layers, and the mirror image of it; or combinations of four-momenta and their Lorentz "
+        "invariants before dense layers, and dense layers back to the constituents.",
+    )
+    layout: Literal["vector", "image", "set"] | None = option(
+        default=None,
+        says="What a row is. By default a vector for ``dense``, which also takes the others and "
+        "flattens them; always an image for ``conv`` and a set for ``lola``, whose objects have "
+        "the features (pt, eta, phi), angles from some axis, or (px, py, pz, E), ordered.",
+    )
+    loss: Literal["mse", "chi2", "masked"] = learned(default="mse")
+    uncertainty: float | Sequence[float] | None = learned(default=None)
+    hidden: Sequence[int] = option(
+        default=(64, 32),
+        least=1,
+        says="Units of the encoder's dense layers; the decoder has them in reverse.",
+    )
+    n_latent: int = option(default=6, least=1, says="Units of the bottleneck.")
+    channels: Sequence[int] = option(
+        default=(8, 8),
+        least=1,
+        says="Of the convolutions of ``conv``; each halves the sides of the image.",
+    )
+    combinations: int = option(
+        default=10,
+        least=1,
+        says="Of momenta that ``lola`` learns, beside the momenta themselves and their sum.",
+    )
 
     @property
     def eats(self) -> str:
@@ -105,15 +124,8 @@ class ReconstructionScore(NeuralScore):
     def check_options(self) -> None:
         """Refuse options that make no sense (ConfigError)."""
         super().check_options()
-        check_choice("network", self.network, tuple(LAYOUTS))
         check_choice("layout", self.eats, LAYOUTS[self.network])
-        check_choice("loss", self.loss, ("mse", "chi2", "masked"))
-        check_option("n_latent", self.n_latent, 1)
         check_option("channels", len(self.channels), 1)
-        for name in ("hidden", "channels"):
-            for units in getattr(self, name):
-                check_option(name, units, 1)
-        check_option("combinations", self.combinations, 1)
         if self.uncertainty is None:
             if self.loss == "chi2" and self.eats != "image":
                 message = (
@@ -128,8 +140,6 @@ class ReconstructionScore(NeuralScore):
                 "no use for it; leave it out or choose the loss 'chi2'."
             )
             raise ConfigError(message)
-        for value in np.atleast_1d(self.uncertainty).tolist():
-            check_option("uncertainty", value, 1e-30)
 
     def _initial(
         self, shape: tuple[int, ...], rngs: Sequence[np.random.Generator]

@@ -26,6 +26,7 @@ from bycatch.learn.langevin import on_sphere
 from bycatch.learn.members import MemberRows, check_choice, check_option
 from bycatch.learn.nets.conv_autoencoder import decode, draw_decoder, draw_encoder, encode
 from bycatch.learn.nets.mlp import draw_weights, forward
+from bycatch.learn.options import option
 from bycatch.score.base import Inputs
 from bycatch.score.parts.neural import NeuralScore, Noise, part
 from bycatch.score.parts.principal import principal_components
@@ -37,36 +38,37 @@ _IMAGE_COMPONENTS = 36
 
 
 class SphereAutoencoder(NeuralScore):
-    """An autoencoder with its latent space on the unit sphere.
+    """An autoencoder with its latent space on the unit sphere."""
 
-    Parameters
-    ----------
-    members : int
-    network, layout, components, hidden, n_latent, channels
-        As in `bycatch.score.nae.Nae`.
-    **training
-        As in `bycatch.score.parts.neural.NeuralScore`.
-    """
-
-    def __init__(
-        self,
-        members: int = 1,
-        *,
-        network: Literal["dense", "conv"],
-        layout: Literal["vector", "image"] | None,
-        components: int | None,
-        hidden: Sequence[int],
-        n_latent: int,
-        channels: Sequence[int],
-        **training: Any,
-    ) -> None:
-        super().__init__(members, **training)
-        self.network = network
-        self.layout = layout
-        self.components = components
-        self.hidden = hidden
-        self.n_latent = n_latent
-        self.channels = channels
+    network: Literal["dense", "conv"] = option(
+        default="dense",
+        says="Dense layers, or 3x3 convolutions with a mean over 2x2 pixels before dense layers.",
+    )
+    layout: Literal["vector", "image"] | None = option(
+        default=None,
+        says="What a row is: a vector for ``dense``, an image for ``conv`` by default.",
+    )
+    components: int | None = option(
+        default=None,
+        says="Principal components of the inputs that the energy is a function of, and in which "
+        "chains move; the score is blind to what lies outside of them. By default 36 for images, "
+        "and the standardised features themselves for vectors.",
+    )
+    hidden: Sequence[int] = option(
+        default=(100, 50),
+        least=1,
+        says="Units of the encoder's dense layers; the decoder has them in reverse.",
+    )
+    n_latent: int = option(
+        default=3,
+        least=2,
+        says="Coordinates of the unit sphere in the bottleneck; it has one dimension less.",
+    )
+    channels: Sequence[int] = option(
+        default=(8, 8),
+        least=1,
+        says="Of the convolutions of ``conv``.",
+    )
 
     @property
     def eats(self) -> str:
@@ -86,13 +88,8 @@ class SphereAutoencoder(NeuralScore):
     def check_options(self) -> None:
         """Refuse options that make no sense (ConfigError)."""
         super().check_options()
-        check_choice("network", self.network, ("dense", "conv"))
         check_choice("layout", self.eats, ("image",) if self.network == "conv" else _LAYOUTS)
-        check_option("n_latent", self.n_latent, 2)
         check_option("channels", len(self.channels), 1)
-        for name in ("hidden", "channels"):
-            for units in getattr(self, name):
-                check_option(name, units, 1)
         if self.components is not None:
             check_option("components", self.components, self.n_latent)
 
