@@ -148,10 +148,10 @@ class LikelihoodVae(NeuralScore):
             Where the options name another number of columns.
         """
         chosen = self.densities or {}
-        for _name, given in (("features", self.features), ("densities", chosen)):
+        for which, given in (("features", self.features), ("densities", chosen)):
             if given and not isinstance(given, Mapping) and len(given) != n_features:
                 message = (
-                    f"The option '{name}' names {len(given)} columns, but there are "
+                    f"The option '{which}' names {len(given)} columns, but there are "
                     f"{n_features}; name each one."
                 )
                 raise DataError(message)

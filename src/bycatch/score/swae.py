@@ -22,7 +22,7 @@ from torch import Tensor
 
 from bycatch.errors import ConfigError, DataError
 from bycatch.learn.members import MemberRows, check_choice
-from bycatch.learn.options import option
+from bycatch.learn.options import learned, option
 from bycatch.learn.trainer import Batch, Model
 from bycatch.learn.wasserstein import sliced_wasserstein, unit_directions
 from bycatch.score.base import Inputs
@@ -53,7 +53,7 @@ class Swae(ReconstructionScore):
 
     kind = "swae"
     citation = "sliced-wasserstein-autoencoder"
-    extra_losses: Sequence[tuple[float, Callable[[Tensor], Tensor]]] = ()
+    extra_losses: Sequence[tuple[float, Callable[[Tensor], Tensor]]] = learned(default=())
 
     prior: str | Sequence[Sequence[float]] = option(
         default="normal",
