@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from bycatch.events.simulate.generator import pythia_version
 from bycatch.events.simulate.process import Process
 from bycatch.events.simulate.processes import find_process
 from bycatch.events.simulate.tally import Tally, combine
-from bycatch.tasks import Progress, RunFolder, SilentProgress, atomic_file, fingerprint, run_tasks
+from bycatch.tasks import Progress, Run, RunFolder, SilentProgress, Step, atomic_file, fingerprint
 
 __all__ = ["simulate"]
 
@@ -84,27 +84,22 @@ def simulate(
     progress = progress or SilentProgress()
     text = yaml.safe_dump(settings, sort_keys=False)
     with RunFolder.open(parts, mark, text) as folder:
-        sizes = _sizes(events, process.chunk)
-        steps = {f"chunk-{index:06d}": index for index in range(len(sizes))}
-        missing = [(key, index) for key, index in steps.items() if not folder.step(key).done]
-        progress.stage(f"Simulating {name} ({process.chunk} rows each)", len(steps))
-        progress.advance(len(steps) - len(missing))
-        tasks = [
-            (
-                key,
-                {
-                    "name": name,
-                    "chunk": index,
-                    "rows": sizes[index],
-                    "seed": seed,
-                    "base": str(folder.path / "steps" / key),
-                },
+        tasks = []
+        for index, rows in enumerate(_sizes(events, process.chunk)):
+            key = f"chunk-{index:06d}"
+            base = str(folder.path / "steps" / key)
+            tasks.append(
+                (key, {"name": name, "chunk": index, "rows": rows, "seed": seed, "base": base})
             )
-            for key, index in missing
-        ]
-        run_tasks(simulate_chunk, tasks, workers, progress)
+        steps = Run(folder, workers, progress).stage(
+            f"Simulating {name} ({process.chunk} rows each)",
+            simulate_chunk,
+            tasks,
+            lambda *_: None,  # chunks are large: the worker stores its own
+            lambda step: step,
+        )
         progress.stage("Writing the file", len(steps))
-        info = _write(output, folder, list(steps), {**settings, "fingerprint": mark}, progress)
+        info = _write(output, steps, {**settings, "fingerprint": mark}, progress)
     shutil.rmtree(parts, ignore_errors=True)
     return info
 
@@ -150,16 +145,12 @@ def _finished(output: Path, mark: str, settings: Mapping[str, Any]) -> dict[str,
 
 
 def _write(
-    output: Path,
-    folder: RunFolder,
-    steps: list[str],
-    settings: Mapping[str, Any],
-    progress: Progress,
+    output: Path, steps: Sequence[Step], settings: Mapping[str, Any], progress: Progress
 ) -> dict[str, Any]:
     """Join the chunks into one file, a row group each."""
     tallies: dict[str, list[Tally]] = {}
     for step in steps:
-        stored = folder.step(step).load_json()["tallies"]
+        stored = step.load_json()["tallies"]
         for part, tally in stored.items():
             tallies.setdefault(part, []).append(Tally.from_json(tally))
     numbers = {part: combine(found) for part, found in sorted(tallies.items())}
@@ -167,7 +158,7 @@ def _write(
     info = dict(json.loads(json.dumps(info)))  # as it will be read: no tuples
     with atomic_file(output) as path, writer(path) as write:
         for step in steps:
-            write(table_from_columns(load_chunk(folder.step(step)).columns, info))
+            write(table_from_columns(load_chunk(step).columns, info))
             progress.advance()
     return info
 
