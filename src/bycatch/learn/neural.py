@@ -283,7 +283,7 @@ class NeuralEnsemble(Neural):
         self.check_options()
         for field in options_of(type(self)):
             value = getattr(self, field.name)
-            if "Sequence" in str(field.type) and value is not None:
+            if str(field.type).startswith(("Sequence", "tuple")) and value is not None:
                 setattr(self, field.name, tuple(value))
 
     def save(self, folder: Path) -> None:
