@@ -51,42 +51,38 @@ RESULTS = Path(__file__).resolve().parent / "results"
 SEEDS = {"measure": 20261124, "fresh": 20261125}
 MODES: dict[str, Any] = {"kfold": 5, "half": "half"}
 METHODS = {
-    "cwola": (MethodPlan("cwola", "trees"),),
+    "cwola": (MethodPlan(template="cwola", classifier="trees"),),
     "cathode": (
         MethodPlan(
-            "cathode",
-            "trees",
-            template_options=(
-                ("density", "matching"),
-                ("density_options", {"steps": 2000, "batch_size": 512}),
-            ),
+            template="cathode",
+            classifier="trees",
+            density="matching",
+            density_options={"steps": 2000, "batch_size": 512},
         ),
     ),
     "cathode-spline": (
         MethodPlan(
-            "cathode",
-            "trees",
-            template_options=(
-                ("density", "spline"),
-                ("density_options", {"steps": 2000, "batch_size": 512}),
-            ),
+            template="cathode",
+            classifier="trees",
+            density="spline",
+            density_options={"steps": 2000, "batch_size": 512},
         ),
     ),
 }
 TAU = "where(j1_mass {} j2_mass, j1_tau2 / (j1_tau1 + 1e-5), j2_tau2 / (j2_tau1 + 1e-5))"
 PLAN = SearchPlan(
-    data=DataPlan((str(DATA),), where="label == 0"),
+    data=DataPlan(path=(str(DATA),), where="label == 0"),
     resonance="mjj",
-    features=(
-        ("m_light", "minimum(j1_mass, j2_mass) / 1000"),
-        ("delta_m", "abs(j1_mass - j2_mass) / 1000"),
-        ("tau21_light", TAU.format("<")),
-        ("tau21_heavy", TAU.format(">=")),
-    ),
-    regions=RegionPlan(100.0, (2700.0, 6500.0), ((3300.0, 3700.0),)),
+    features={
+        "m_light": "minimum(j1_mass, j2_mass) / 1000",
+        "delta_m": "abs(j1_mass - j2_mass) / 1000",
+        "tau21_light": TAU.format("<"),
+        "tau21_heavy": TAU.format(">="),
+    },
+    regions=RegionPlan(bins=100.0, fit_range=(2700.0, 6500.0), windows=((3300.0, 3700.0),)),
     methods=METHODS["cwola"],
     working_points=(0.1, 0.01, 0.001),
-    background=BackgroundPlan("dijet", "auto"),
+    background=BackgroundPlan(family="dijet", order="auto"),
     members=10,
 )
 
@@ -114,7 +110,7 @@ def run(arguments: argparse.Namespace) -> None:
         plan = replace(PLAN, folds=MODES[mode], seed=SEEDS[name], methods=METHODS[method])
         if name == "fresh":
             measured = arguments.output / f"{prefix}{mode}-measure"
-            plan = replace(plan, validation=str(measured))
+            plan = plan.replace(validation=str(measured))
         config = {
             **resolved(plan),
             "seed": plan.seed,

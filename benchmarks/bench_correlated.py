@@ -55,16 +55,17 @@ N_SIGNAL = 300
 ANODE_STEPS = 1000
 """Of the densities of a window's own events, as `bench_methods.py` has them."""
 SEARCHES = {
-    "cwola": MethodPlan("cwola", "trees", label="cwola"),
+    "cwola": MethodPlan(template="cwola", classifier="trees", label="cwola"),
     "cathode": MethodPlan(
-        "cathode", "trees", template_options=(("density", "matching"),), label="cathode"
+        template="cathode", classifier="trees", density="matching", label="cathode"
     ),
     "cathode-spline": MethodPlan(
-        "cathode", "trees", template_options=(("density", "spline"),), label="cathode-spline"
+        template="cathode",
+        classifier="trees",
+        density="spline",
+        label="cathode-spline",
     ),
-    "anode": MethodPlan(
-        "anode", template_options=(("window_options", {"steps": ANODE_STEPS}),), label="anode"
-    ),
+    "anode": MethodPlan(template="anode", window_options={"steps": ANODE_STEPS}, label="anode"),
 }
 WINDOWS = ((2900.0, 3300.0), (3300.0, 3700.0), (3700.0, 4100.0))
 POINTS = (0.1, 0.01)
@@ -138,11 +139,13 @@ def search(job: Job, folder: Path) -> Row:
 
     path, _, _ = FILES[job["sample"]]
     plan = SearchPlan(
-        DataPlan((str(path),), where=f"(label == 0) & ({SPAN[0]:g} <= mjj) & (mjj < {SPAN[1]:g})"),
-        "mjj",
-        tuple(features_of(job["sample"], job["variant"]).items()),
-        RegionPlan(100.0, SPAN, WINDOWS, SIDE),
-        (SEARCHES[job["method"]],),
+        data=DataPlan(
+            path=(str(path),), where=f"(label == 0) & ({SPAN[0]:g} <= mjj) & (mjj < {SPAN[1]:g})"
+        ),
+        resonance="mjj",
+        features=dict(tuple(features_of(job["sample"], job["variant"]).items())),
+        regions=RegionPlan(bins=100.0, fit_range=SPAN, windows=WINDOWS, sidebands=SIDE),
+        methods=(SEARCHES[job["method"]],),
         members=job["members"],
         working_points=POINTS,
         toys=job["toys"],

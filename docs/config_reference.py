@@ -10,8 +10,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from bycatch.config.compare import CompareConfig
-from bycatch.config.schema import SearchConfig
 from bycatch.config.score_schema import ScoreConfig
+from bycatch.search.plan import SearchPlan
 from bycatch.trigger.plan import TriggerPlan
 
 __all__ = ["PAGES", "Page", "reference", "write_reference"]
@@ -50,8 +50,8 @@ PAGES: dict[str, Page] = {
     "config.md": Page(
         "Every key of a search",
         "search",
-        SearchConfig,
-        "src/bycatch/config/schema.py",
+        SearchPlan,
+        "src/bycatch/search/plan.py",
         text=f"{_EXPRESSIONS}\n{_DRY_RUN}",
     ),
     "config-score.md": Page(

@@ -27,17 +27,18 @@ FEATURES = {
     "tau21_heavy": "jH_tau2 / (jH_tau1 + 1e-5)",
 }
 FLOW = {"steps": 1000, "batch_size": 512}
-CWOLA = MethodPlan("cwola", "trees")
+CWOLA = MethodPlan(template="cwola", classifier="trees")
 CATHODE = MethodPlan(
-    "cathode", "trees", template_options=(("density", "spline"), ("density_options", FLOW))
+    template="cathode",
+    classifier="trees",
+    density="spline",
+    density_options=FLOW,
 )
 ANODE = MethodPlan(
-    "anode",
-    template_options=(
-        ("density", "spline"),
-        ("density_options", {"steps": 500, "batch_size": 512}),
-        ("window_options", {"steps": 300, "batch_size": 512}),
-    ),
+    template="anode",
+    density="spline",
+    density_options={"steps": 500, "batch_size": 512},
+    window_options={"steps": 300, "batch_size": 512},
 )
 POINT = 0.1
 

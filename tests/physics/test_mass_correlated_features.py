@@ -26,7 +26,7 @@ from bycatch.statistics.region import Region
 EDGES = np.arange(2700.0, 6600.0, 100.0)
 TESTED = Region((3300.0, 3700.0), ((2880.0, 3300.0), (3700.0, 4120.0)))
 APART = Region((2900.0, 3300.0), ((2700.0, 2900.0), (3700.0, 4072.0)))
-METHOD = MethodPlan("cwola", "trees")
+METHOD = MethodPlan(template="cwola", classifier="trees")
 
 
 @pytest.fixture(scope="module")

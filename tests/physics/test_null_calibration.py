@@ -44,15 +44,15 @@ def plan(tmp_path_factory):
     columns = {f"x{i}": rng.standard_normal(mass.size) for i in range(3)}
     np.savez(path, m=mass, **columns)
     return SearchPlan(
-        data=DataPlan((str(path),)),
+        data=DataPlan(path=(str(path),)),
         resonance="m",
         features=tuple((name, name) for name in columns),
-        regions=RegionPlan(100.0, (2700.0, 6500.0), WINDOWS),
-        methods=(MethodPlan("cwola", "trees"),),
+        regions=RegionPlan(bins=100.0, fit_range=(2700.0, 6500.0), windows=WINDOWS),
+        methods=(MethodPlan(template="cwola", classifier="trees"),),
         folds=5,
         members=2,
         working_points=POINTS,
-        background=BackgroundPlan("dijet", "auto"),
+        background=BackgroundPlan(family="dijet", order="auto"),
         seed=20261124,
     )
 

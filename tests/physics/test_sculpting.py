@@ -44,7 +44,9 @@ def sideband_p(sample: Sample, selected: np.ndarray) -> float:
 @pytest.mark.parametrize(("shift", "sculpted"), [(0.0, False), (0.1, True)])
 def test_shifted_masses_sculpt_the_sidebands(shift, sculpted):
     sample = signal_free(shift, seed=1)
-    scored = score_window(sample, REGION, MethodPlan("cwola", "trees"), 5, members=1, seed=1)
+    scored = score_window(
+        sample, REGION, MethodPlan(template="cwola", classifier="trees"), 5, members=1, seed=1
+    )
     selection = select(scored, sample, REGION, None, (0.1,), seed=1)
     assert selection.efficiency[0] == pytest.approx(0.1, abs=1e-3)
     p = sideband_p(sample, selection.mask[0])

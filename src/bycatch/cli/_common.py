@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from bycatch.config import LoadedSearch
+    from bycatch.config.plan import Loaded
+    from bycatch.search.plan import SearchPlan
     from bycatch.tasks import Run, Runnable
 
 __all__ = [
@@ -107,7 +108,7 @@ def run_verb(
     click.echo(str(path) if quiet else f"{words(result)}\n{at}{path}")
 
 
-def run_and_report(loaded: LoadedSearch, *, workers: int | None, quiet: bool) -> None:
+def run_and_report(loaded: Loaded[SearchPlan], *, workers: int | None, quiet: bool) -> None:
     """Run a search in its folder, or continue it; print the answer and where its report lies."""
     from bycatch.report import write_report  # noqa: PLC0415 - heavy rooms load late
     from bycatch.report.words import answer  # noqa: PLC0415

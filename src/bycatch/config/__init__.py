@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from bycatch.config.load import LoadedSearch, build_search, load_search
+from bycatch.config.load import build_search, load_search
 from bycatch.config.score import LoadedScores, build_scores, load_scores
 
 __all__ = [
     "LoadedScores",
-    "LoadedSearch",
     "build_scores",
     "build_search",
     "load_scores",

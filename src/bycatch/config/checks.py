@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from bycatch.errors import ConfigError, nearest
+from bycatch.search.plan import SearchPlan
 
-from bycatch.config.schema import SearchConfig
-from bycatch.errors import ColumnError, ConfigError, nearest
-
-__all__ = ["check_background", "check_files", "check_values"]
+__all__ = ["check_background", "check_values"]
 
 
-def check_values(config: SearchConfig, source: str) -> None:
+def check_values(config: SearchPlan, source: str) -> None:
     """Check values against each other.
 
     Raises
@@ -33,7 +31,7 @@ def check_values(config: SearchConfig, source: str) -> None:
             raise ConfigError(message)
 
 
-def _check_regions(config: SearchConfig, source: str) -> None:
+def _check_regions(config: SearchPlan, source: str) -> None:
     regions = config.regions
     low, high = regions.fit_range
     inside = f"the fit range [{low:g}, {high:g}]"
@@ -79,7 +77,7 @@ def _check_regions(config: SearchConfig, source: str) -> None:
         raise ConfigError(message)
 
 
-def check_background(config: SearchConfig, source: str) -> None:
+def check_background(config: SearchPlan, source: str) -> None:
     """Check family and order of the background against what exists.
 
     Raises
@@ -104,78 +102,3 @@ def check_background(config: SearchConfig, source: str) -> None:
             f"{', '.join(map(str, orders))} parameters; choose one of them, or auto."
         )
         raise ConfigError(message)
-
-
-def check_files(config: SearchConfig, base: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Check that files exist, and have the columns that the expressions name.
-
-    Returns
-    -------
-    data, inject : tuple of str
-        Files after globs were resolved.
-
-    Raises
-    ------
-    InputError
-        Where a file is missing or cannot be read.
-    ExpressionError
-        Where an expression cannot be parsed.
-    ColumnError
-        Where a column is missing; lists the nearest.
-    """
-    from bycatch.events import resolve_paths  # noqa: PLC0415 - loads the readers
-
-    expressions = _expressions(config)
-    names = {key: _parse(key, text) for key, text in expressions.items()}
-    data = resolve_paths(list(config.data.path), base)
-    shared = {key: need for key, need in names.items() if not key.startswith("data.")}
-    _check_columns(data[0], shared | _chosen(names, "data.where", "data.weight"))
-    if config.data.inject is None:
-        return data, ()
-    inject = resolve_paths(list(config.data.inject.path), base)
-    _check_columns(inject[0], shared | _chosen(names, "data.inject.where", "data.weight"))
-    return data, inject
-
-
-def _expressions(config: SearchConfig) -> dict[str, str]:
-    """Return every expression by its key."""
-    inject = config.data.inject
-    expressions = {
-        "data.where": config.data.where,
-        "data.weight": config.data.weight,
-        "data.inject.where": inject.where if inject else None,
-        "resonance": config.resonance,
-        "truth": config.truth,
-        **{f"features.{name}": text for name, text in config.features.items()},
-    }
-    return {key: text for key, text in expressions.items() if text is not None}
-
-
-def _parse(key: str, text: str) -> frozenset[str]:
-    """Return the columns that an expression needs."""
-    from bycatch.errors import ExpressionError  # noqa: PLC0415
-    from bycatch.events.expressions import parse  # noqa: PLC0415
-
-    try:
-        return parse(text).names
-    except ExpressionError as error:
-        message = f"{key!r}: {error}"
-        raise ExpressionError(message) from error
-
-
-def _chosen(names: dict[str, frozenset[str]], *keys: str) -> dict[str, frozenset[str]]:
-    return {key: names[key] for key in keys if key in names}
-
-
-def _check_columns(path: str, needs: dict[str, frozenset[str]]) -> None:
-    from bycatch.events import column_names  # noqa: PLC0415 - loads the readers
-
-    columns = column_names(path)
-    existing = set(columns)
-    for key, names in needs.items():
-        for name in sorted(names - existing):
-            message = (
-                f"{path} has no column {name!r}, which {key!r} uses; "
-                f"the nearest columns are {nearest(name, columns)}."
-            )
-            raise ColumnError(message)

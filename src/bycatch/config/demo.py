@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from bycatch.config.load import LoadedSearch, build_search
+from bycatch.config.load import build_search
+from bycatch.config.plan import Loaded
+from bycatch.search.plan import SearchPlan
 
 __all__ = ["demo_search"]
 
@@ -15,7 +17,7 @@ SIGNAL_COUNT = 500
 
 def demo_search(
     *, signal: bool = True, seed: int = 1, output: Path | str | None = None
-) -> LoadedSearch:
+) -> Loaded[SearchPlan]:
     """Return the search of the demo.
 
     Parameters
@@ -29,7 +31,7 @@ def demo_search(
 
     Returns
     -------
-    LoadedSearch
+    Loaded
     """
     from bycatch.events import demo  # noqa: PLC0415 - loads the readers
 

@@ -145,8 +145,8 @@ def build(
 
     # The run is named after the globs, not after the files that they match today: a file that is
     # replaced is seen by its signature, see `Loaded.inputs`.
-    resolved = walk(config, named)[0].model_dump(mode="json", exclude={"output"})
-    plan, marked = walk(config, found)
+    resolved = walk(config, named)[0].model_dump(mode="json", by_alias=True, exclude={"output"})
+    plan, marked = walk(config.replace(output=None), found)  # where it runs changes no result
     check_columns(marked)
     after(plan, source)
     own = getattr(config, "output", None)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, model_validator
 
-from bycatch.config.schema import Expression, Paths, Real, Text, Whole
+from bycatch.fields import Expression, Paths, Real, Text, Whole
 
 __all__ = [
     "HuntConfig",

@@ -52,7 +52,9 @@ def recipes(config: Mapping[str, Any]) -> dict[str, Recipe]:
     for entry in listed if isinstance(listed, (list, tuple)) else ():
         if not isinstance(entry, Mapping) or not isinstance(entry.get("template"), str):
             continue
-        plan = MethodPlan(entry["template"], entry.get("classifier"), label=entry.get("name"))
+        plan = MethodPlan.model_construct(
+            template=entry["template"], classifier=entry.get("classifier"), label=entry.get("name")
+        )
         template = TEMPLATES.get(plan.template)
         found[plan.name] = Recipe(
             plan.name,

@@ -61,7 +61,7 @@ def load_sample(plan: SearchPlan) -> tuple[Sample, dict[str, int]]:
     if not len(data[_MASS]):
         message = f"No event of {', '.join(plan.data.path)} passes {plan.data.where!r}."
         raise DataError(message)
-    data, dropped = _finite(data, expressions, plan.data.nonfinite)
+    data, dropped = _finite(data, expressions, plan.nonfinite)
     sample = _sample(data, plan)
     _refuse_constant(sample, plan)
     return sample, dropped
@@ -70,7 +70,7 @@ def load_sample(plan: SearchPlan) -> tuple[Sample, dict[str, int]]:
 def _expressions(plan: SearchPlan) -> dict[str, str]:
     """Name every column to derive; user features are prefixed so that no name can collide."""
     expressions = {_MASS: plan.resonance}
-    expressions.update({f"feature:{name}": text for name, text in plan.features})
+    expressions.update({f"feature:{name}": text for name, text in plan.features.items()})
     if plan.data.weight is not None:
         expressions[_WEIGHT] = plan.data.weight
     if plan.truth is not None:
@@ -117,7 +117,7 @@ def _plain(name: str) -> str:
 
 
 def _sample(data: Columns, plan: SearchPlan) -> Sample:
-    names = tuple(name for name, _ in plan.features)
+    names = tuple(plan.features)
     mass = np.asarray(data[_MASS], dtype=np.float64)
     X = np.empty((len(mass), len(names)), dtype=np.float32)
     for column, name in enumerate(names):

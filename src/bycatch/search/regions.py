@@ -215,8 +215,8 @@ def _unite(edges: NDArray[np.float64], windows: Sequence[Interval]) -> NDArray[n
 
 def _windows(plan: RegionPlan) -> tuple[Interval, ...]:
     low, high = plan.fit_range
-    scanned = isinstance(plan.windows, ScanPlan)
-    windows = scan_windows(plan.windows) if isinstance(plan.windows, ScanPlan) else plan.windows
+    scanned = plan.scan is not None
+    windows = scan_windows(plan.scan) if plan.scan is not None else plan.windows
     if not windows:
         message = "There are no windows: list them under 'windows', or give a scan."
         raise ConfigError(message)
@@ -285,7 +285,7 @@ def _explicit_sidebands(
             raise ConfigError(message)
     # In a scan the sidebands serve all windows, and each window is cut out of them; beside a
     # single window an overlap is a mistake.
-    alone = not isinstance(plan.windows, ScanPlan) and len(plan.windows) == 1
+    alone = plan.windows is not None and len(plan.windows) == 1
     for a, b in ordered:
         if alone and max(a, window[0]) < min(b, window[1]):
             message = (

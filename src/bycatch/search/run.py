@@ -7,7 +7,6 @@ draw toys (stored blocks), check, interpret. `bycatch.search.assemble` puts the 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -71,7 +70,7 @@ def run_search(plan: SearchPlan, resolved: Mapping[str, Any], run: Run) -> Searc
         background = with_least_order(
             plan.background, sample.mass, sample.weight, np.asarray(regions.edges), regions.regions
         )
-        plan = replace(plan, background=background)
+        plan = plan.replace(background=background)
 
     tasks, closure_tasks = _tasks(plan, regions)
     paths = share_sample(run, sample)
@@ -224,8 +223,8 @@ def describe_plan(plan: SearchPlan) -> str:
     str
         Numbers of windows, looks, trainings and fits.
     """
-    asked = plan.regions.windows
-    n_windows = len(asked) if isinstance(asked, tuple) else len(scan_windows(asked))
+    scan = plan.regions.scan
+    n_windows = len(scan_windows(scan) if scan else plan.regions.windows or ())
     if n_windows == 0:
         message = "The plan has no windows; give regions.windows or regions.scan."
         raise DataError(message)

@@ -10,7 +10,7 @@ from bycatch.search.regions import scan_windows
 
 def test_a_scan_over_the_signal_with_two_methods():
     plan = demo_search().plan
-    windows = scan_windows(plan.regions.windows)
+    windows = scan_windows(plan.regions.scan)
     assert len(windows) >= 5
     assert any(low < 3500 < high for low, high in windows)
     assert [method.name for method in plan.methods] == ["cwola-trees", "cathode-trees"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -51,11 +52,14 @@ def test_the_plan(write, tmp_path):
     plan = loaded.plan
     events = str(tmp_path / "events.npz")
     assert plan.data.path == (events,)
-    assert plan.data.inject == InjectionPlan((events,), "label == 1", 6)
-    assert plan.features[0] == ("mass", "j1_mass / 1000")
+    assert plan.data.inject == InjectionPlan(path=(events,), where="label == 1", count=6)
+    assert plan.features["mass"] == "j1_mass / 1000"
     assert plan.regions.windows == ((3300.0, 3700.0),)
-    assert plan.methods == (MethodPlan("cwola", "trees"), MethodPlan("cwola", "network"))
-    assert plan.background == BackgroundPlan("dijet", 4)
+    assert plan.methods == (
+        MethodPlan(template="cwola", classifier="trees"),
+        MethodPlan(template="cwola", classifier="network"),
+    )
+    assert plan.background == BackgroundPlan(family="dijet", order=4)
     assert loaded.output == tmp_path / "runs/here"
     assert loaded.inputs == (Path(events), Path(events))
 
@@ -106,7 +110,9 @@ def test_a_scan(write):
     text = TEXT.replace(
         "windows: [[3300, 3700]]", "scan: {first: 3000, last: 5000, width: 0.11, step: 0.5}"
     )
-    assert load_search(write(text)).plan.regions.windows == ScanPlan(3000, 5000, 0.11, 0.5)
+    assert load_search(write(text)).plan.regions.scan == ScanPlan(
+        first=3000, last=5000, width=0.11, step=0.5
+    )
 
 
 @pytest.mark.parametrize(
@@ -176,3 +182,17 @@ def test_a_binary_file_is_no_configuration(write, tmp_path):
     (tmp_path / "x.yaml").write_bytes(b"\xff\xfe\x00\x81")
     with pytest.raises(InputError, match="no text file"):
         load_search(tmp_path / "x.yaml")
+
+
+def test_a_label_is_what_was_once_the_name(write):
+    """The resolved configuration keeps the old key, so that runs begun with it continue."""
+    found = [
+        load_search(write(TEXT.replace("classifier: network", f"classifier: network, {key}: wide")))
+        for key in ("label", "name")
+    ]
+    assert found[0].plan == found[1].plan
+    assert found[0].plan.methods[1].name == found[0].plan.methods[1].label == "wide"
+    assert found[0].resolved["methods"][1] == {
+        "template": "cwola", "classifier": "network", "name": "wide",
+    }  # fmt: skip
+    assert pickle.loads(pickle.dumps(found[0].plan)) == found[0].plan

@@ -6,8 +6,8 @@ import pytest
 import yaml
 
 from bycatch.config.messages import parse_yaml, validated
-from bycatch.config.schema import SearchConfig
 from bycatch.errors import ConfigError
+from bycatch.search.plan import SearchPlan
 
 TEXT = """
 data:
@@ -28,7 +28,7 @@ seed: 1
 
 
 def config(text):
-    return validated(SearchConfig, parse_yaml(text, "s.yaml"), "s.yaml")
+    return validated(SearchPlan, parse_yaml(text, "s.yaml"), "s.yaml")
 
 
 def test_numbers_as_people_write_them():

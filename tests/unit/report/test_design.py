@@ -36,9 +36,7 @@ def test_the_demo_is_told_from_its_resolved_configuration(make_result: Make) -> 
     assert "Nested 5-fold" in told["Selection"]
     assert "mean over 4 trainings of each fold" in told["Selection"]
     assert "family `dijet`" in told["Background"]
-    assert [name for name, _ in features_of(loaded.resolved)] == [
-        n for n, _ in loaded.plan.features
-    ]
+    assert [name for name, _ in features_of(loaded.resolved)] == list(loaded.plan.features)
     assert set(recipes(loaded.resolved)) == set(names)
 
 

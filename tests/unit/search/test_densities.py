@@ -35,7 +35,13 @@ TREES = (("max_trees", 12),)
 
 def cathode(name=None, **options):
     options = {"density": "matching", **options}
-    return MethodPlan("cathode", "trees", TREES, tuple(sorted(options.items())), name)
+    return MethodPlan(
+        template="cathode",
+        classifier="trees",
+        **dict(TREES),
+        **dict(tuple(sorted(options.items()))),
+        label=name,
+    )
 
 
 def names(*methods):
@@ -57,9 +63,15 @@ def write(sample, folder):
 
 
 def test_one_density_serves_all_windows_and_methods():
-    network = MethodPlan("cathode", "network", (), (("density", "matching"),))
-    tasks = [(m, r) for r in REGIONS for m in (cathode(), MethodPlan("cwola", "trees"), network)]
-    found = plan_densities([*tasks, *((MethodPlan("anode"), region) for region in REGIONS)])
+    network = MethodPlan(template="cathode", classifier="network", density="matching")
+    tasks = [
+        (m, r)
+        for r in REGIONS
+        for m in (cathode(), MethodPlan(template="cwola", classifier="trees"), network)
+    ]
+    found = plan_densities(
+        [*tasks, *((MethodPlan(template="anode"), region) for region in REGIONS)]
+    )
     task, folded = distinct(found)
     assert (task.name, folded.name) == ("matching", "matching-folds")
     assert task.windows == folded.windows == tuple(region.window for region in REGIONS)
@@ -88,7 +100,7 @@ def test_windows_of_the_closure_test_hide_the_tested_ones():
 @pytest.mark.parametrize("mode", [3, "half"])
 def test_no_event_is_scored_by_a_density_that_learned_from_it(monkeypatch, mode):
     sample = make_sample()
-    method = MethodPlan("anode", None, (), (("density_options", TINY), ("window_options", TINY)))
+    method = MethodPlan(template="anode", density_options=TINY, window_options=TINY)
     pairs = []
     original = DensityRatio.predict
 

@@ -15,7 +15,7 @@ from bycatch.statistics.plan import BackgroundPlan
 
 EDGES = np.arange(2700.0, 6600.0, 100.0)
 KEY = LookKey("cwola-trees", (3300.0, 3700.0), 0.1)
-PLAN = BackgroundPlan("dijet", "auto")
+PLAN = BackgroundPlan(family="dijet", order="auto")
 
 
 def counts(seed=1, excess=0.0):

@@ -68,7 +68,9 @@ class Spy:
 def test_no_score_comes_from_a_model_that_saw_the_event(monkeypatch, folds, template):
     monkeypatch.setattr(bycatch.learn, "make_classifier", lambda name, members, **_: Spy(members))
     sample = dataclasses.replace(make_sample(2_000), label=np.arange(2_000) % 2)
-    scored = score_window(sample, REGION, MethodPlan(template, "spy"), folds, members=4, seed=1)
+    scored = score_window(
+        sample, REGION, MethodPlan(template=template, classifier="spy"), folds, members=4, seed=1
+    )
     used = scored.scored
     assert used.sum() == (2_000 if folds != "half" else 1_000)
     assert not scored.score[used].any()
@@ -82,7 +84,12 @@ def tied() -> tuple[Sample, Scored]:
     """Early-stopped trees on events without any signal: their scores are tied."""
     sample = make_sample(6_000, seed=5)
     method = MethodPlan(
-        "cwola", "trees", (("min_trees", 1), ("max_trees", 2), ("leaves", 3), ("patience", 1))
+        template="cwola",
+        classifier="trees",
+        min_trees=1,
+        max_trees=2,
+        leaves=3,
+        patience=1,
     )
     return sample, score_window(sample, REGION, method, folds=5, members=1, seed=2)
 
@@ -117,7 +124,12 @@ def test_scores_do_not_depend_on_how_they_are_cut_into_chunks(tied, monkeypatch)
     sample, scored = tied
     monkeypatch.setattr("bycatch.search.scored.CHUNK", 97)
     method = MethodPlan(
-        "cwola", "trees", (("min_trees", 1), ("max_trees", 2), ("leaves", 3), ("patience", 1))
+        template="cwola",
+        classifier="trees",
+        min_trees=1,
+        max_trees=2,
+        leaves=3,
+        patience=1,
     )
     again = score_window(sample, REGION, method, folds=5, members=1, seed=2)
     np.testing.assert_array_equal(again.score, scored.score)
@@ -235,6 +247,8 @@ def test_refusals():
     with pytest.raises(DataError, match="no unseen template events"):
         select(scored, sample, REGION, np.array([], dtype=np.int64), POINTS, seed=1)
     with pytest.raises(ConfigError, match="There is no template 'cwoal'; the nearest are 'cwola'"):
-        score_window(sample, REGION, MethodPlan("cwoal", "trees"), 5, 1, seed=1)
+        score_window(sample, REGION, MethodPlan(template="cwoal", classifier="trees"), 5, 1, seed=1)
     with pytest.raises(DataError, match="fewer folds"):
-        score_window(make_sample(100), REGION, MethodPlan("cwola", "trees"), 5, 1, seed=1)
+        score_window(
+            make_sample(100), REGION, MethodPlan(template="cwola", classifier="trees"), 5, 1, seed=1
+        )

@@ -166,7 +166,7 @@ def estimates(template, biases, regions=REGIONS, extra=0):
     mass = rng.uniform(0.0, 7.0, 20_000)
     sample = Sample(mass, np.zeros((mass.size, 1), np.float32), np.ones(mass.size), None, ("x",))
     scored = scored_at(rng, sample, biases)
-    method = MethodPlan(template, "trees")
+    method = MethodPlan(template=template, classifier="trees")
     tasks = [(method, region) for region in regions]
     selections = [
         select(item, sample, region, None, (0.2,), seed=1)

@@ -10,7 +10,7 @@ statistical: what training and scoring on shared folds add to the Poisson spread
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -243,7 +243,7 @@ def pseudo_task(
     columns = {name: np.load(Path(path), mmap_mode="r") for name, path in paths.items()}
     X, weight = columns["X"], columns["weight"]
     label = np.zeros(X.shape[0], dtype=np.int8)
-    names = tuple(name for name, _ in plan.features)
+    names = tuple(name for name in plan.features)
     pool = Sample(np.zeros(X.shape[0]), X, weight, label, names)
     parts = []
     for index in range(first, first + n):
@@ -295,7 +295,7 @@ def _experiment(
             table["n_selected"][i, j] = counts.sum(axis=1)
             table["efficiency"][i, j] = selection.efficiency
     if toys:
-        plan = replace(plan, background=background)
+        plan = plan.replace(background=background)
         table["maxima"] = _toys(
             sample, np.array(masks), background.on(edges), regions, plan, table, toys, index
         )

@@ -129,7 +129,7 @@ def _experiments(arguments: Mapping[str, Any], n: int, run: Run) -> dict[str, ND
 
 def _prepare(plan: SearchPlan, events: float | None) -> tuple[Sample, Regions, MassDensity, float]:
     """Read the signal-free events and fit their spectrum."""
-    plan = replace(plan, data=replace(plan.data, inject=None))
+    plan = plan.replace(data=plan.data.replace(inject=None))
     sample, _ = load_sample(plan)
     regions = resolve_regions(plan.regions, sample.mass)
     edges = np.asarray(regions.edges)

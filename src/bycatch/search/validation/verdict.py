@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -212,7 +212,7 @@ def _reference(
     mean = density.fractions(edges) * table["n_selected"][:, *cell].mean()
     counts = rng.poisson(mean, (REFERENCE_TOYS, mean.size)).astype(np.float64)
     counts = counts[counts.sum(axis=1) > 0]
-    background = replace(plan.background, min_order=int(np.median(table["order"]))).on(edges)
+    background = plan.background.at_least(int(np.median(table["order"]))).on(edges)
     orders = planned_orders(counts, background, window_bins(edges, window))
     systematic = float(np.nanmedian(table["systematic"][:, *cell]))
     fitted = window_excess(counts, background, window, orders, systematic)

@@ -10,7 +10,6 @@ without any training (docs/statistics/calibration.md).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,4 +58,4 @@ def with_least_order(
         int(choose_order(counts, smooth, window_bins(edges, region.window))[0])
         for region in regions
     ]
-    return replace(background, min_order=max(orders, default=0))
+    return background.at_least(max(orders, default=0))

@@ -24,7 +24,7 @@ def _density():
     )
 
 
-PLAN = BackgroundPlan("dijet", 3)
+PLAN = BackgroundPlan(family="dijet", order=3)
 
 
 def _pool(n=5000):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -34,16 +33,16 @@ def plan(tmp_path_factory):
         label=(rng.random(mass.size) < 0.1).astype(np.int8),
     )
     return SearchPlan(
-        data=DataPlan((str(path),)),
+        data=DataPlan(path=(str(path),)),
         resonance="m",
-        features=(("a", "a"), ("b", "b")),
-        regions=RegionPlan(200.0, (2700.0, 6500.0), ((3300.0, 3900.0),)),
-        methods=(MethodPlan("cwola", "trees", (("max_trees", 12),)),),
+        features={"a": "a", "b": "b"},
+        regions=RegionPlan(bins=200.0, fit_range=(2700.0, 6500.0), windows=((3300.0, 3900.0),)),
+        methods=(MethodPlan(template="cwola", classifier="trees", max_trees=12),),
         truth="label",
         folds=3,
         members=1,
         working_points=(0.5, 0.2),
-        background=BackgroundPlan("dijet", 3),
+        background=BackgroundPlan(family="dijet", order=3),
         seed=3,
     )
 
@@ -83,7 +82,7 @@ def test_only_background_events_serve(finished, plan):
 
 def test_a_search_can_name_it(finished, plan):
     result, path = finished
-    correction = load_correction(replace(plan, validation=str(path)), RESOLVED)
+    correction = load_correction(plan.replace(validation=str(path)), RESOLVED)
     assert correction == result.correction
 
 
@@ -101,7 +100,7 @@ def test_continues_and_does_not_depend_on_workers(finished, plan, tmp_path):
 
 def test_fresh_pseudo_experiments_test_an_earlier_correction(finished, plan, tmp_path):
     result, path = finished
-    fresh = _run(replace(plan, seed=4, validation=str(path)), tmp_path, n=20, toys=0)
+    fresh = _run(plan.replace(seed=4, validation=str(path)), tmp_path, n=20, toys=0)
     assert fresh.corrected_by == str(path)
     assert fresh.global_p is None
     mean, sd = result.correction.entries[0].mean, result.correction.entries[0].dispersion

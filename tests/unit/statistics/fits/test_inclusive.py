@@ -18,7 +18,7 @@ EDGES = np.arange(2700.0, 6501.0, 100.0)
 DIJET = Background("dijet", EDGES, integrate=False)
 WINDOW = (3300.0, 3700.0)
 REGION = Region(WINDOW, ((2700.0, 3300.0), (3700.0, 6500.0)))
-AUTO = BackgroundPlan("dijet", "auto")
+AUTO = BackgroundPlan(family="dijet", order="auto")
 
 
 def four_parameters():
@@ -39,7 +39,7 @@ def test_all_events_ask_for_what_few_cannot():
     mass = events(40_000, rng)
     found = with_least_order(AUTO, mass, np.ones(mass.size), EDGES, [REGION])
     assert found.min_order >= 4
-    fixed = BackgroundPlan("dijet", 3)
+    fixed = BackgroundPlan(family="dijet", order=3)
     assert with_least_order(fixed, mass, np.ones(mass.size), EDGES, [REGION]) is fixed
 
 

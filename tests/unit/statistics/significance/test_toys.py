@@ -21,7 +21,7 @@ EDGES = np.arange(2700.0, 6501.0, 100.0)
 DIJET = Background("dijet", EDGES, integrate=False, order=3)
 WINDOWS = ((3100.0, 3500.0), (3300.0, 3700.0), (3700.0, 4100.0))
 POINTS = (0.5, 0.1)
-PLAN = BackgroundPlan("dijet", 3)
+PLAN = BackgroundPlan(family="dijet", order=3)
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ def test_the_order_is_chosen_anew_and_systematics_are_used():
     patterns = build_patterns(
         *data(9), Background("dijet", EDGES, integrate=False, order="auto"), LOOKS
     )
-    auto = BackgroundPlan("dijet", "auto")
+    auto = BackgroundPlan(family="dijet", order="auto")
     free = toy_block(patterns, auto, np.zeros(len(LOOKS)), np.random.default_rng(4), 200).r
     bound = toy_block(patterns, auto, np.full(len(LOOKS), 100.0), np.random.default_rng(4), 200).r
     assert free.std() > 0.9
