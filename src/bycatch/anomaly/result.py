@@ -112,7 +112,7 @@ class ScoreResult(Result):
 
     @property
     def citations(self) -> tuple[str, ...]:
-        """Keys of `bycatch.report.citations` of all that was used, each once."""
+        """Keys of `bycatch.citations` of all that was used, each once."""
         keys = ["bycatch"]
         for method in self.methods:
             keys += method.citations

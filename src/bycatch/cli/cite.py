@@ -21,7 +21,7 @@ def cite(run_folder: Path | None) -> None:
     Example:
       bycatch cite runs/demo > methods.bib
     """
-    from bycatch.report.citations import CITATIONS, bibtex  # noqa: PLC0415
+    from bycatch.citations import CITATIONS, bibtex  # noqa: PLC0415
 
     keys = list(CITATIONS) if run_folder is None else _keys(run_folder)
     click.echo(bibtex(keys))

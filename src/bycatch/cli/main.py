@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 from typing import Any
@@ -10,7 +9,8 @@ from typing import Any
 import click
 
 from bycatch import __version__
-from bycatch.errors import BycatchError, nearest
+from bycatch.errors import BycatchError, ConfigError
+from bycatch.registry import Registry
 
 __all__ = ["main"]
 
@@ -28,27 +28,39 @@ _VERBS = {
 }
 """Verbs and what they do; each is loaded from its file when it is called, not before."""
 
+VERBS: Registry[click.Command] = Registry(
+    "verb", {name: f"bycatch.cli.{name}:{name}" for name in _VERBS}, "bycatch.verbs"
+)
+"""Commands by name, with those of other packages."""
+
+
+def _told(name: str) -> str:
+    """Return what another package's verb says of itself; a broken one must not end the help."""
+    try:
+        return VERBS[name].get_short_help_str(80)
+    except BycatchError as error:
+        return str(error)
+
 
 class _Verbs(click.Group):
     """A group that loads a verb's file on first use, and reports errors that users can act on."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """List the verbs."""
-        return list(_VERBS)
+        return list(VERBS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
         """Load a verb."""
-        if cmd_name not in _VERBS:
-            message = f"There is no verb {cmd_name!r}; the nearest are {nearest(cmd_name, _VERBS)}."
-            raise click.UsageError(message, ctx)
-        module = importlib.import_module(f"bycatch.cli.{cmd_name}")
-        command: click.Command = getattr(module, cmd_name)
-        return command
+        try:
+            return VERBS[cmd_name]
+        except ConfigError as error:
+            raise click.UsageError(str(error), ctx) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """Write the list of verbs without loading them."""
+        """Write the list of verbs without loading bycatch's own."""
+        others = {name: _told(name) for name in VERBS.others}
         with formatter.section("Commands"):
-            formatter.write_dl(list(_VERBS.items()))
+            formatter.write_dl(list((_VERBS | others).items()))
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a verb; an error that a user can act on is one sentence and exit code 2."""

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import yaml
 
-from bycatch.report.citations import CITATIONS, bibtex
+from bycatch.citations import known_to
 from bycatch.report.html import environment
 from bycatch.tasks import atomic_write, plain
 
@@ -36,10 +36,9 @@ def versions() -> dict[str, str]:
 
 def entries(keys: Iterable[str]) -> list[str]:
     """Return the BibTeX entry of each key, once; a comment for a key of another version."""
-    return [
-        bibtex([key]) if key in CITATIONS else f"% {key}: bycatch holds no entry for this key"
-        for key in dict.fromkeys(keys)
-    ]
+    cited = list(dict.fromkeys(keys))
+    known = known_to(cited)
+    return [known.get(key, f"% {key}: bycatch holds no entry for this key") for key in cited]
 
 
 def write_page(
@@ -67,7 +66,7 @@ def write_page(
     command : str
         What repeats the run from inside `folder`.
     cited : iterable of str, optional
-        Keys of `bycatch.report.citations`; by default ``result.citations``.
+        Keys of `bycatch.citations`; by default ``result.citations``.
     printed_versions : mapping, optional
         Of Python and packages; by default those that are installed.
     templates : Path, optional

@@ -9,10 +9,9 @@ sequence). `REPRESENTATIONS` holds them by name.
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from bycatch.errors import ConfigError, nearest
+from bycatch.registry import Registry
 
 if TYPE_CHECKING:
     from bycatch.events.table import Events
@@ -21,29 +20,22 @@ if TYPE_CHECKING:
 __all__ = ["REPRESENTATIONS", "represent"]
 
 
-def _lazy(name: str) -> Callable[..., Representation]:
-    def function(events: Events, **options: Any) -> Representation:
-        module = import_module(f"{__name__}.{name}")
-        made: Representation = module.represent(events, **options)
-        return made
-
-    function.__name__ = name
-    function.__doc__ = f"Call `bycatch.represent.{name}.represent`, imported when it is called."
-    return function
-
-
-REPRESENTATIONS: dict[str, Callable[..., Representation]] = {
-    name: _lazy(name)
-    for name in (
-        "images",
-        "constituents",
-        "substructure",
-        "lepton_stream",
-        "objects",
-        "particle_flow",
-    )
-}
-"""Functions of events and own options by name; each is a module of this room."""
+REPRESENTATIONS: Registry[Callable[..., Representation]] = Registry(
+    "representation",
+    {
+        name: f"bycatch.represent.{name}:represent"
+        for name in (
+            "images",
+            "constituents",
+            "substructure",
+            "lepton_stream",
+            "objects",
+            "particle_flow",
+        )
+    },
+    "bycatch.representations",
+)
+"""Functions of events and own options by name; each is in a module of this room."""
 
 
 def represent(name: str, events: Events, **options: Any) -> Representation:
@@ -68,10 +60,4 @@ def represent(name: str, events: Events, **options: Any) -> Representation:
     ColumnError, DataError, InputError
         As the representation says.
     """
-    if name not in REPRESENTATIONS:
-        message = (
-            f"There is no representation {name!r}; the nearest are "
-            f"{nearest(name, REPRESENTATIONS)}."
-        )
-        raise ConfigError(message)
     return REPRESENTATIONS[name](events, **options)

@@ -7,70 +7,46 @@ them by name; each is one file of this room.
 
 from __future__ import annotations
 
-import inspect
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from bycatch.errors import ConfigError, InputError, nearest
+from bycatch.errors import InputError
+from bycatch.registry import Registry
 
 if TYPE_CHECKING:
     from bycatch.score.base import Score
 
 __all__ = ["SCORES", "load_score", "make_score", "score_class", "score_options"]
 
-SCORES: dict[str, str] = {
-    "pca": "bycatch.score.pca:PcaScore",
-    "mahalanobis": "bycatch.score.mahalanobis:Mahalanobis",
-    "isolation_forest": "bycatch.score.isolation_forest:IsolationForestScore",
-    "autoencoder": "bycatch.score.autoencoder:Autoencoder",
-    "adversarial_autoencoder": "bycatch.score.adversarial_autoencoder:AdversarialAutoencoder",
-    "vae": "bycatch.score.vae:Vae",
-    "likelihood_vae": "bycatch.score.likelihood_vae:LikelihoodVae",
-    "dirichlet_vae": "bycatch.score.dirichlet_vae:DirichletVae",
-    "swae": "bycatch.score.swae:Swae",
-    "nae": "bycatch.score.nae:Nae",
-    "wnae": "bycatch.score.wnae:Wnae",
-    "recurrent_vae": "bycatch.score.recurrent_vae:RecurrentVae",
-    "jet_clr": "bycatch.score.jet_clr:JetClr",
-    "anomaly_clr": "bycatch.score.anomaly_clr:AnomalyClr",
-    "anomaly_clr_plus": "bycatch.score.anomaly_clr_plus:AnomalyClrPlus",
-    "flow": "bycatch.score.flow:FlowScore",
-    "cocktail": "bycatch.score.cocktail:Cocktail",
-}
-"""Module and class of each score; loaded when it is asked for."""
+SCORES: Registry[type[Score]] = Registry(
+    "score",
+    {
+        "pca": "bycatch.score.pca:PcaScore",
+        "mahalanobis": "bycatch.score.mahalanobis:Mahalanobis",
+        "isolation_forest": "bycatch.score.isolation_forest:IsolationForestScore",
+        "autoencoder": "bycatch.score.autoencoder:Autoencoder",
+        "adversarial_autoencoder": "bycatch.score.adversarial_autoencoder:AdversarialAutoencoder",
+        "vae": "bycatch.score.vae:Vae",
+        "likelihood_vae": "bycatch.score.likelihood_vae:LikelihoodVae",
+        "dirichlet_vae": "bycatch.score.dirichlet_vae:DirichletVae",
+        "swae": "bycatch.score.swae:Swae",
+        "nae": "bycatch.score.nae:Nae",
+        "wnae": "bycatch.score.wnae:Wnae",
+        "recurrent_vae": "bycatch.score.recurrent_vae:RecurrentVae",
+        "jet_clr": "bycatch.score.jet_clr:JetClr",
+        "anomaly_clr": "bycatch.score.anomaly_clr:AnomalyClr",
+        "anomaly_clr_plus": "bycatch.score.anomaly_clr_plus:AnomalyClrPlus",
+        "flow": "bycatch.score.flow:FlowScore",
+        "cocktail": "bycatch.score.cocktail:Cocktail",
+    },
+    "bycatch.scores",
+)
+"""Classes of scores by their name in a configuration."""
 
-
-def score_class(name: str) -> type[Score]:
-    """Return the class of a score.
-
-    Parameters
-    ----------
-    name : str
-        Key of `SCORES`.
-
-    Raises
-    ------
-    ConfigError
-        Where there is no such score.
-    """
-    if name not in SCORES:
-        message = f"There is no score {name!r}; the nearest are {nearest(name, SCORES)}."
-        raise ConfigError(message)
-    module, _, attribute = SCORES[name].partition(":")
-    return cast("type[Score]", getattr(import_module(module), attribute))
-
-
-def score_options(name: str) -> dict[str, Any]:
-    """Return the options of a score with their defaults.
-
-    Raises
-    ------
-    ConfigError
-        Where there is no such score.
-    """
-    parameters = inspect.signature(score_class(name)).parameters
-    return {key: value.default for key, value in parameters.items()}
+score_class = SCORES.__getitem__
+"""The class of a score by its name; ConfigError where there is none."""
+score_options = SCORES.options
+"""Options of a score with their defaults."""
 
 
 def make_score(name: str, **options: Any) -> Score:
@@ -88,15 +64,7 @@ def make_score(name: str, **options: Any) -> Score:
     ConfigError
         Where the score or an option is unknown, or a value makes no sense.
     """
-    known = score_options(name)
-    for option in options:
-        if option not in known:
-            message = (
-                f"The score '{name}' has no option {option!r}; the nearest are "
-                f"{nearest(option, known)}."
-            )
-            raise ConfigError(message)
-    score = score_class(name)(**options)
+    score: Score = SCORES.make(name, **options)
     score.check_options()
     return score
 
@@ -115,4 +83,5 @@ def load_score(folder: Path) -> Score:
     if name not in SCORES:
         message = f"{folder} holds a model of kind '{name}', which is no score."
         raise InputError(message)
-    return score_class(name).load(folder)
+    score: Score = SCORES.load(folder, name)
+    return score

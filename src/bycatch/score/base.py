@@ -57,7 +57,7 @@ class Score(BaseEstimator, Options, ABC):  # type: ignore[misc]
 
     kind: ClassVar[str]
     citation: ClassVar[str]
-    """Key of the paper in `bycatch.report.citations`."""
+    """Key of the paper in `bycatch.citations`."""
     further_citations: ClassVar[tuple[str, ...]] = ()
     """Keys of the papers behind its parts."""
     score_names: ClassVar[tuple[str, ...]] = ("score",)

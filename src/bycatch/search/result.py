@@ -318,7 +318,7 @@ class SearchResult(Result):
     checks : tuple of Check
     evaluation : tuple of Evaluation
     citations : tuple of str
-        Keys of `bycatch.report.citations`.
+        Keys of `bycatch.citations`.
     spectra : tuple of Spectrum
     toy_maxima : tuple of float
         Largest local z of each toy.

@@ -16,18 +16,13 @@ The last two need truth: they are yardsticks for studies, never a search.
 
 from __future__ import annotations
 
-import inspect
+from typing import Any, cast
 
-from bycatch.errors import ConfigError, nearest
+from bycatch.registry import Registry
 from bycatch.statistics.region import Region
 from bycatch.template._interpolated import InterpolatedTemplate
 from bycatch.template._sidebands import SidebandDensity
-from bycatch.template.anode import Anode
 from bycatch.template.base import Template, TrainingSet
-from bycatch.template.cathode import Cathode
-from bycatch.template.cwola import CwolaHunting
-from bycatch.template.ideal import Ideal
-from bycatch.template.supervised import Supervised
 
 __all__ = [
     "TEMPLATES",
@@ -40,45 +35,25 @@ __all__ = [
     "template_options",
 ]
 
-TEMPLATES: dict[str, type[Template]] = {
-    template.name: template for template in (CwolaHunting, Cathode, Anode, Ideal, Supervised)
-}
-"""Templates by their name in a configuration file."""
+TEMPLATES: Registry[type[Template]] = Registry(
+    "template",
+    {
+        "cwola": "bycatch.template.cwola:CwolaHunting",
+        "cathode": "bycatch.template.cathode:Cathode",
+        "anode": "bycatch.template.anode:Anode",
+        "ideal": "bycatch.template.ideal:Ideal",
+        "supervised": "bycatch.template.supervised:Supervised",
+    },
+    "bycatch.templates",
+    hint=". Name one of them under 'methods'",
+)
+"""Classes of templates by their name in a configuration."""
+
+template_options = TEMPLATES.options
+"""Options of a template with their defaults, among them the object ``background``."""
 
 
-def _template(name: str) -> type[Template]:
-    if name not in TEMPLATES:
-        message = (
-            f"There is no template {name!r}; the nearest are {nearest(name, TEMPLATES)}. "
-            "Name one of them under 'methods'."
-        )
-        raise ConfigError(message)
-    return TEMPLATES[name]
-
-
-def template_options(name: str) -> dict[str, object]:
-    """Return the options of a template with their defaults.
-
-    Parameters
-    ----------
-    name : str
-        A key of `TEMPLATES`.
-
-    Returns
-    -------
-    dict
-        Option -> default value, among them ``background``, which is an object and no setting.
-
-    Raises
-    ------
-    ConfigError
-        Where no template has that name; the message lists the nearest.
-    """
-    parameters = inspect.signature(_template(name)).parameters
-    return {key: value.default for key, value in parameters.items()}
-
-
-def get_template(name: str, **options: object) -> Template:
+def get_template(name: str, **options: Any) -> Template:
     """Return a new template by its name.
 
     Parameters
@@ -88,21 +63,9 @@ def get_template(name: str, **options: object) -> Template:
     **options
         Options of that template, see `template_options`.
 
-    Returns
-    -------
-    Template
-
     Raises
     ------
     ConfigError
         Where no template has that name, or it has no such option; the message lists the nearest.
     """
-    known = template_options(name)
-    for option in options:
-        if option not in known:
-            message = (
-                f"The template {name!r} has no option {option!r}; the nearest are "
-                f"{nearest(option, known)}."
-            )
-            raise ConfigError(message)
-    return _template(name)(**options)
+    return cast("Template", TEMPLATES.make(name, **options))

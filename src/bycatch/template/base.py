@@ -49,7 +49,7 @@ class Template(ABC):
     name: ClassVar[str]
     """Name in a configuration file."""
     citation: ClassVar[str]
-    """Key of the paper in `bycatch.report.citations`."""
+    """Key of the paper in `bycatch.citations`."""
     needs_truth: ClassVar[bool] = False
     """Whether the method uses truth labels (a yardstick, never a search)."""
     own_classifier: ClassVar[bool] = False

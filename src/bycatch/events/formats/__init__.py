@@ -1,6 +1,7 @@
 """File formats: one file each, found by what the file starts with and else by its suffix.
 
-To add a format, write a `Source` in a new file and one line in `FORMATS`.
+To add a format, write a `Source` in a new file and one line in `FORMATS`; another package offers a
+`Format` in the entry points ``bycatch.formats``.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 from bycatch.errors import InputError
 from bycatch.events.formats.base import Source
 from bycatch.events.paths import split_object
+from bycatch.registry import Registry
 
 __all__ = ["FORMATS", "Format", "open_source"]
 
@@ -25,7 +27,7 @@ class Format:
     name : str
         For messages.
     module : str
-        Module in this package with a class `Reader`; imported on first use.
+        Module with a class `Reader`, one of this package or a full name; imported on first use.
     suffixes : tuple of str
     magic : bytes
         First bytes of every file of this format; empty for plain text.
@@ -37,13 +39,18 @@ class Format:
     magic: bytes
 
 
-FORMATS = (
+_OWN = (
     Format("Parquet", "parquet", (".parquet", ".pq"), b"PAR1"),
     Format("HDF5", "hdf5", (".h5", ".hdf5", ".hdf"), b"\x89HDF\r\n\x1a\n"),
     Format("ROOT", "root", (".root",), b"root"),
     Format("npz", "npz", (".npz",), b"PK"),
     Format("CSV", "csv", (".csv", ".tsv", ".txt"), b""),
 )
+
+FORMATS: Registry[Format] = Registry(
+    "format", {kind.name: kind for kind in _OWN}, "bycatch.formats"
+)
+"""Formats by name, in the order in which they are tried; those of other packages come last."""
 
 
 def open_source(path: str) -> Source:
@@ -65,7 +72,8 @@ def open_source(path: str) -> Source:
     """
     name, inside = split_object(path)
     kind = _recognise(name)
-    reader = import_module(f"{__name__}.{kind.module}").Reader
+    module = kind.module if "." in kind.module else f"{__name__}.{kind.module}"
+    reader = import_module(module).Reader
     source: Source = reader(name, inside)
     return source
 
@@ -80,11 +88,11 @@ def _recognise(name: str) -> Format:
     if not head:
         message = f"{name} is empty (0 bytes); write it again."
         raise InputError(message)
-    for kind in FORMATS:
+    for kind in FORMATS.values():
         if kind.magic and head.startswith(kind.magic):
             return kind
     suffix = Path(name).suffix.lower()
-    for kind in FORMATS:
+    for kind in FORMATS.values():
         if suffix in kind.suffixes:
             if kind.magic:
                 message = (
@@ -93,6 +101,6 @@ def _recognise(name: str) -> Format:
                 )
                 raise InputError(message)
             return kind
-    known = ", ".join(f"{kind.name} ({kind.suffixes[0]})" for kind in FORMATS)
+    known = ", ".join(f"{kind.name} ({kind.suffixes[0]})" for kind in FORMATS.values())
     message = f"The format of {name} is not known; bycatch reads {known}."
     raise InputError(message)

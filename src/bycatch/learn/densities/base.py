@@ -54,7 +54,7 @@ class NeuralDensity(Rounds, NeuralEnsemble):
     """
 
     citation: ClassVar[str]
-    """Key of the paper in `bycatch.report.citations`."""
+    """Key of the paper in `bycatch.citations`."""
     validation_rows: ClassVar[int]
     """Held-out events that are used at most to judge a state."""
     noun = "density"

@@ -43,7 +43,7 @@ class NeuralTagger(Rounds, NeuralClassifier):
     """
 
     citation: ClassVar[str]
-    """Key of the paper in `bycatch.report.citations`."""
+    """Key of the paper in `bycatch.citations`."""
     representation: ClassVar[str]
     """Name of what it eats in `bycatch.represent.REPRESENTATIONS`."""
     axes: ClassVar[tuple[str, ...]]

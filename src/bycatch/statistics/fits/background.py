@@ -11,14 +11,14 @@ all parameters, the normalisation included. x = m / sqrt(s).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bycatch.errors import ConfigError, FitError, nearest
+from bycatch.errors import ConfigError, FitError
+from bycatch.registry import Registry
 
 __all__ = ["FAMILIES", "SQRT_S", "Family", "bin_offset", "check_edges", "get_family"]
 
@@ -188,45 +188,41 @@ def _legendre(degree: int) -> Column:
     return lambda t: np.asarray(np.polynomial.legendre.legval(t, coefficients), dtype=np.float64)
 
 
-def _families(members: Sequence[Family]) -> Mapping[str, Family]:
-    return MappingProxyType({family.name: family for family in members})
-
-
 _LOGS = tuple(_log_power(exponent) for exponent in (1, 2, 3))
 
-FAMILIES: Mapping[str, Family] = _families(
-    (
-        # arXiv:1703.09127, equation 1, and its extension by ln^2 x
-        Family(
-            "dijet", "p1 (1-x)^p2 x^(p3 + p4 ln x + p5 ln^2 x)", (_one, _log1m, *_LOGS), (3, 4, 5)
-        ),
-        # arXiv:1911.03947, equation 1; CASE writes n = order - 1
-        Family(
-            "cms",
-            "p0 (1-x)^p1 / x^(p2 + p3 ln x + p4 ln^2 x) exp(-p5 x)",
-            (_one, _log1m, *_LOGS, _power(1)),
-            (3, 4, 5, 6),
-        ),
-        Family(
-            "powerexp",
-            "p0 exp(-p1 x) / x^(p2 + p3 ln x + p4 ln^2 x)",
-            (_one, _power(1), *_LOGS),
-            (3, 4, 5),
-        ),
-        Family(
-            "ua2",
-            "p0 x^-p1 exp(-p2 x - p3 x^2 - p4 x^3)",
-            (_one, _LOGS[0], _power(1), _power(2), _power(3)),
-            (2, 3, 4, 5),
-        ),
-        Family(
-            "exppoly",
-            "exp(b0 + b1 P1(t) + b2 P2(t) + ...), t from -1 to 1 over the edges",
-            tuple(_legendre(degree) for degree in range(8)),
-            (1, 2, 3, 4, 5, 6, 7, 8),
-            needs_scale=False,
-        ),
-    )
+_OWN = (
+    # arXiv:1703.09127, equation 1, and its extension by ln^2 x
+    Family("dijet", "p1 (1-x)^p2 x^(p3 + p4 ln x + p5 ln^2 x)", (_one, _log1m, *_LOGS), (3, 4, 5)),
+    # arXiv:1911.03947, equation 1; CASE writes n = order - 1
+    Family(
+        "cms",
+        "p0 (1-x)^p1 / x^(p2 + p3 ln x + p4 ln^2 x) exp(-p5 x)",
+        (_one, _log1m, *_LOGS, _power(1)),
+        (3, 4, 5, 6),
+    ),
+    Family(
+        "powerexp",
+        "p0 exp(-p1 x) / x^(p2 + p3 ln x + p4 ln^2 x)",
+        (_one, _power(1), *_LOGS),
+        (3, 4, 5),
+    ),
+    Family(
+        "ua2",
+        "p0 x^-p1 exp(-p2 x - p3 x^2 - p4 x^3)",
+        (_one, _LOGS[0], _power(1), _power(2), _power(3)),
+        (2, 3, 4, 5),
+    ),
+    Family(
+        "exppoly",
+        "exp(b0 + b1 P1(t) + b2 P2(t) + ...), t from -1 to 1 over the edges",
+        tuple(_legendre(degree) for degree in range(8)),
+        (1, 2, 3, 4, 5, 6, 7, 8),
+        needs_scale=False,
+    ),
+)
+
+FAMILIES: Registry[Family] = Registry(
+    "background family", {family.name: family for family in _OWN}, "bycatch.backgrounds"
 )
 """The log-linear families by name."""
 
@@ -247,9 +243,4 @@ def get_family(name: str) -> Family:
     ConfigError
         If there is none of that name.
     """
-    if name not in FAMILIES:
-        message = (
-            f"There is no background family {name!r}; the nearest are {nearest(name, FAMILIES)}."
-        )
-        raise ConfigError(message)
     return FAMILIES[name]

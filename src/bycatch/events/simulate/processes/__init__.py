@@ -3,33 +3,40 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib import import_module
 
 from bycatch.errors import ConfigError, nearest
 from bycatch.events.simulate.process import Process
+from bycatch.registry import Registry
 
 __all__ = ["FAMILIES", "all_processes", "find_process"]
 
-FAMILIES = (
-    "dijets",
-    "lepton_stream",
-    "lepton_benchmarks",
-    "top_pairs",
-    "bosons",
-    "pileup",
-    "top_landscape",
-    "rpv_gluinos",
-    "dark_showers",
+FAMILIES: Registry[tuple[Process, ...]] = Registry(
+    "family of processes",
+    {
+        name: f"bycatch.events.simulate.processes.{name}:PROCESSES"
+        for name in (
+            "dijets",
+            "lepton_stream",
+            "lepton_benchmarks",
+            "top_pairs",
+            "bosons",
+            "pileup",
+            "top_landscape",
+            "rpv_gluinos",
+            "dark_showers",
+        )
+    },
+    "bycatch.processes",
 )
-"""Files of this folder; each ends in a tuple ``PROCESSES``."""
+"""The tuple ``PROCESSES`` of each file of this folder, and of other packages."""
 
 
 @cache
 def all_processes() -> dict[str, Process]:
     """Return every process by its name, in the order of `FAMILIES`."""
     out: dict[str, Process] = {}
-    for family in FAMILIES:
-        for process in import_module(f"{__name__}.{family}").PROCESSES:
+    for family in FAMILIES.values():
+        for process in family:
             if process.name in out:
                 message = f"Two processes are called {process.name!r}."
                 raise ValueError(message)

@@ -6,9 +6,9 @@ import re
 
 import pytest
 
+from bycatch.citations import CITATIONS, bibtex
 from bycatch.errors import ConfigError
 from bycatch.learn import DENSITIES, TAGGERS, density_citation, make_tagger
-from bycatch.report.citations import CITATIONS, bibtex
 from bycatch.score import SCORES, score_class
 from bycatch.template import TEMPLATES
 
