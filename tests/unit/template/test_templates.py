@@ -8,14 +8,13 @@ import pytest
 from bycatch.errors import ConfigError, DataError
 from bycatch.template import (
     TEMPLATES,
-    CwolaHunting,
-    Ideal,
     InterpolatedTemplate,
     Region,
     get_template,
     template_options,
 )
-from bycatch.template.cwola import balance_sides
+from bycatch.template.cwola import CwolaHunting, balance_sides
+from bycatch.template.ideal import Ideal
 
 REGION = Region((4.0, 6.0), ((2.0, 4.0), (6.0, 7.0)))
 N = 3_000
