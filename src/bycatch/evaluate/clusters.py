@@ -90,6 +90,7 @@ def mutual_information(
     rows, columns = p.sum(axis=1), p.sum(axis=0)
     entropies = [-float((q[q > 0] * np.log(q[q > 0])).sum()) for q in (rows, columns, p.ravel())]
     mean = 0.5 * (entropies[0] + entropies[1])
+    # never negative but for rounding
     return max(0.0, entropies[0] + entropies[1] - entropies[2]) / mean if mean > 0.0 else 0.0
 
 
@@ -182,9 +183,10 @@ def _drawn(weight: Floats, count: int, seed: int) -> NDArray[np.int64]:
     """Draw rows by weight, systematically; rows of negative weight are never drawn."""
     cumulative = np.cumsum(np.maximum(weight, 0.0))
     start = stream(seed, "latent", "rows").uniform()
+    # one random start and even steps: equal weights take each row once
     places = (np.arange(count) + start) / count * cumulative[-1]
     rows = np.searchsorted(cumulative, places, side="right")
-    return np.asarray(np.minimum(rows, weight.size - 1), dtype=np.int64)
+    return np.asarray(np.minimum(rows, weight.size - 1), dtype=np.int64)  # rounding at the very end
 
 
 def _mixtures(z: Floats, most: int, seed: int) -> tuple[list[Any], str]:
@@ -196,6 +198,7 @@ def _mixtures(z: Floats, most: int, seed: int) -> tuple[list[Any], str]:
         model = GaussianMixture(
             count,
             n_init=3,
+            # relative to the coordinates, which have no fixed unit
             reg_covar=1e-6 * float(z.var(axis=0).max()),
             max_iter=300,
             random_state=child_seed(seed, "latent", "mixture", count),
@@ -206,6 +209,7 @@ def _mixtures(z: Floats, most: int, seed: int) -> tuple[list[Any], str]:
                 model.fit(z)
             except ConvergenceWarning:
                 slow += 1
+                # counted; the unconverged fit is used all the same
                 warnings.simplefilter("ignore", ConvergenceWarning)
                 model.fit(z)
         models.append(model)

@@ -119,6 +119,7 @@ def improvement(
         channel,
         tuple(float(b) for b in eps_b),
         tuple(p.value for p in points),
+        # half of the 68 % interval, which need not be symmetric
         tuple(0.5 * (p.interval[1] - p.interval[0]) for p in points),
         curve.auc,
         curve.n_background,

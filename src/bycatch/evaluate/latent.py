@@ -110,6 +110,7 @@ def explained_variance(
     w = w / w.sum()
     mean = w @ x
     variance = w @ (x - mean) ** 2
+    # the variance of a constant is rounding, of the size of its square
     varies = variance > _TINY * np.maximum(mean**2, np.finfo(np.float64).tiny)
     if not varies.any():
         return float("nan")
@@ -200,7 +201,7 @@ def _spectrum(z: Floats, weight: Floats) -> Floats:
     w = weight / weight.sum()
     centred = z - w @ z
     values = np.linalg.eigvalsh((centred * w[:, None]).T @ centred)[::-1]
-    values = np.maximum(values, 0.0)
+    values = np.maximum(values, 0.0)  # rounding, or signed weights
     total = values.sum()
     return values / total if total > 0.0 else values
 
@@ -211,7 +212,7 @@ def _participation(spectrum: Floats) -> float:
 
 
 def _rank(spectrum: Floats) -> float:
-    there = spectrum[spectrum > 0.0]
+    there = spectrum[spectrum > 0.0]  # 0 log 0 is 0
     return float(np.exp(-(there * np.log(there)).sum())) if there.size else 0.0
 
 

@@ -158,7 +158,9 @@ def efficiency(curve: Roc, point: int, side: Side, level: float = LEVEL) -> Effi
     """
     passing, squares, total = _class_of(curve, side)
     value, passed = float(passing[point]), float(squares[point])
+    # a difference of sums, which rounding may leave below zero
     rest = max(float(squares[-1]) - passed, 0.0)
+    # of a ratio whose numerator is part of the denominator
     variance = (1.0 - value) ** 2 * passed + value**2 * rest
     n_passed = value**2 / passed if passed > 0.0 else 0.0
     n = total
@@ -178,6 +180,7 @@ def _class_of(curve: Roc, side: Side) -> tuple[NDArray[np.float64], NDArray[np.f
 
 def _clopper_pearson(k: float, n: float, level: float) -> tuple[float, float]:
     """Return the central interval of k of n events, neither of them necessarily whole."""
+    # negative weights may leave less than nothing, or more than all
     k = min(max(k, 0.0), n)
     tail = 0.5 * (1.0 - level)
     low = float(beta.ppf(tail, k, n - k + 1.0)) if k > 0.0 else 0.0
@@ -241,6 +244,7 @@ def _require_fraction(name: str, value: float) -> None:
 def _last_below(curve: Roc, fpr: float) -> int:
     """Return the last point before the background efficiency first exceeds `fpr`."""
     highest = np.maximum.accumulate(curve.eps_b)
+    # a rate of k of n events must find the k-th in spite of rounding
     return int(np.searchsorted(highest, fpr * (1.0 + _ROUNDING), side="right")) - 1
 
 

@@ -51,6 +51,7 @@ def bootstrap_weights(weight: Floats, replicas: int, seed: int) -> Floats:
     if replicas < 2:
         message = f"'replicas' is {replicas}, but a spread needs at least 2."
         raise DataError(message)
+    # Poisson counts are the bootstrap without a fixed total, and vectorise
     counts = stream(seed, "latent", "bootstrap").poisson(1.0, (replicas, weight.size))
     result = counts * weight
     # A replica without a positive sum says nothing; signed weights of few rows can make one.

@@ -59,7 +59,7 @@ class Roc:
         .. [1] Hanley, McNeil, "The meaning and use of the area under a ROC curve",
            Radiology 143 (1982) 29.
         """
-        a = min(max(self.auc, 0.0), 1.0)
+        a = min(max(self.auc, 0.0), 1.0)  # negative weights may carry the area beyond
         q1, q2 = a / (2.0 - a), 2.0 * a * a / (1.0 + a)
         s, b = self.n_signal, self.n_background
         variance = a * (1.0 - a) + (s - 1.0) * (q1 - a * a) + (b - 1.0) * (q2 - a * a)
@@ -77,8 +77,9 @@ class Roc:
         if self.eps_b.size <= n_points:
             chosen = np.arange(self.eps_b.size)
         else:
-            lowest = 1.0 / max(self.n_background, 2.0)
+            lowest = 1.0 / max(self.n_background, 2.0)  # below one event the curve is empty
             grid = np.geomspace(lowest, 1.0, n_points - 2)
+            # with negative weights the curve may turn back, and searchsorted wants it sorted
             inner = np.searchsorted(np.maximum.accumulate(self.eps_b), grid)
             chosen = np.unique(
                 np.concatenate([[0], np.minimum(inner, self.eps_b.size - 1), [self.eps_b.size - 1]])
@@ -139,6 +140,7 @@ def roc(score: ArrayLike, label: ArrayLike, weight: ArrayLike | None = None) -> 
     if np.isnan(s).any():
         message = f"{int(np.isnan(s).sum())} of {s.size} scores are NaN: drop events without one."
         raise DataError(message)
+    # stable: equal scores keep the order of the file, on every platform
     order = np.argsort(-s, kind="stable")
     s, signal, w = s[order], signal[order], w[order]
     w_s, w_b = np.where(signal, w, 0.0), np.where(signal, 0.0, w)
@@ -148,8 +150,10 @@ def roc(score: ArrayLike, label: ArrayLike, weight: ArrayLike | None = None) -> 
             f"{float(w_s.sum()):g} (label 1) and {float(w_b.sum()):g} (label 0): check 'truth'."
         )
         raise DataError(message)
+    # one point per score: events that tie pass together
     last = np.flatnonzero(np.append(np.diff(s) != 0.0, True))
     return Roc(
+        # an infinite cut first, so that the curve begins at (0, 0)
         threshold=np.concatenate([[np.inf], s[last]]),
         eps_b=np.concatenate([[0.0], np.cumsum(w_b)[last] / w_b.sum()]),
         eps_s=np.concatenate([[0.0], np.cumsum(w_s)[last] / w_s.sum()]),
@@ -182,6 +186,7 @@ def max_sic(curve: Roc, max_error: float = 0.2) -> MaxSic:
     .. [1] Finke et al., "Back to the roots: tree-based algorithms for weakly supervised anomaly
        detection", arXiv:2309.13111 (the 20 % cut).
     """
+    # 1 / sqrt(eps_B N_B) < max_error
     allowed = curve.eps_b > 1.0 / (max_error**2 * curve.n_background)
     if not allowed.any():
         return MaxSic(np.nan, np.nan, np.nan, np.nan)
@@ -191,5 +196,6 @@ def max_sic(curve: Roc, max_error: float = 0.2) -> MaxSic:
     if eps_s <= 0.0:
         return MaxSic(value, np.nan, eps_b, eps_s)
     relative = max(1.0 - eps_s, 0.0) / (eps_s * curve.n_signal)
+    # a quarter: SIC has the square root of eps_B
     relative += max(1.0 - eps_b, 0.0) / (4.0 * eps_b * curve.n_background)
     return MaxSic(value, value * float(np.sqrt(relative)), eps_b, eps_s)

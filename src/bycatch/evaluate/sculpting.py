@@ -179,6 +179,7 @@ def sculpting(
     m, s, w = _checked(mass, score, weight)
     edges = _edges(m, bins)
     place = np.searchsorted(edges, m, side="right") - 1
+    # the highest mass belongs to the last bin, as in np.histogram
     place[m == edges[-1]] = edges.size - 2
     inside = (place >= 0) & (place < edges.size - 1)
     place, s, w = place[inside], s[inside], w[inside]
@@ -250,6 +251,7 @@ def _cut(
     if not 0.0 < efficiency < 1.0:
         message = f"An efficiency is {efficiency!r}, but it must lie between 0 and 1."
         raise DataError(message)
+    # events with equal scores pass together
     last = np.flatnonzero(np.append(np.diff(score) != 0.0, True))
     reached = np.cumsum(weight)[last] / total
     return int(last[int(np.argmin(np.abs(reached - efficiency)))]) + 1
@@ -266,7 +268,7 @@ def _null(
 
     The events between two cuts are one group; groups of one weight are drawn as counts.
     """
-    shape = np.maximum(spectrum, 0.0)
+    shape = np.maximum(spectrum, 0.0)  # a probability: bins that negative weights win are empty
     shape = shape / shape.sum()
     ends = sorted({0, *cuts, weight.size})
     groups = [weight[a:b] for a, b in itertools.pairwise(ends)]
@@ -284,10 +286,11 @@ def _filled(
     rng: np.random.Generator, weight: NDArray[np.float64], shape: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Put events into bins at random."""
+    # equal weights: one multinomial instead of placing every event
     if (weight == weight[0]).all():
         return np.asarray(weight[0] * rng.multinomial(weight.size, shape))
     edges = np.cumsum(shape)
-    edges[-1] = 1.0
+    edges[-1] = 1.0  # rounding must not leave a gap that no bin owns
     place = np.searchsorted(edges, rng.uniform(size=weight.size), side="right")
     return np.bincount(place, weight, shape.size).astype(np.float64)
 

@@ -181,6 +181,7 @@ class _Growing:
     def extend(self, values: NDArray[np.float64]) -> None:
         needed = self._used + len(values)
         if needed > len(self._data):
+            # a quarter more at a time: few copies, little waste
             self._data.resize(max(needed, len(self._data) * 5 // 4), refcheck=False)
         self._data[self._used : needed] = values
         self._used = needed

@@ -132,6 +132,7 @@ def _adjacent(low: Array, high: Array, source: str) -> Array:
             f"Bin {row + 1} of {source} goes from {low[row]:g} to {high[row]:g}: edges must rise."
         )
         raise DataError(message)
+    # tables round their edges: a millionth of a bin is no gap
     gap = np.abs(low[1:] - high[:-1]) > 1e-6 * np.minimum(width[1:], width[:-1])
     if gap.any():
         row = int(np.argmax(gap))

@@ -94,9 +94,11 @@ def analyse(
     state = Outcome(np.full(len(counts), np.nan), first.rate, first.order, masks, first.goodness)
     good = np.flatnonzero(first.good)
     state.t[good], found = _statistics(counts[good], first.rate[good], windows, plan)
+    # mask_level is a p-value, and t is -log p
     threshold = -np.log(plan.mask_level) if plan.mask_level > 0 else np.inf
     strong = state.t[good] > threshold
     active, found = good[strong], found[strong]
+    # two bins more than the lowest order has parameters must remain
     least = max(int(np.ceil((1.0 - _MAX_MASKED) * used.sum())), smooth.orders[0] + 2)
     for _ in range(_MAX_ROUNDS):
         active, found = _mask(state.used, windows, active, found, least)
@@ -107,7 +109,9 @@ def analyse(
         state.goodness[active], state.t[active] = fit.goodness, np.nan
         active = active[fit.good]
         part, rate = counts[active], state.rate[active]
+        # the statistic counts all windows, the masked ones too
         state.t[active] = _statistics(part, rate, windows, plan)[0]
+        # what may be masked next lies outside of what is masked already
         t, found = _statistics(part, rate, windows, plan, excluded=~state.used[active])
         active, found = active[t > threshold], found[t > threshold]
     return state
@@ -181,6 +185,7 @@ def hunt(
         veto=plan.veto,
     )
     toys, goodness, failed = _throw(data, smooth, windows, used, plan, progress or SilentProgress())
+    # the asymptotic p is only a statistic here: toys calibrate it
     below = np.count_nonzero(goodness <= data.goodness[0])
     fit = smooth.single(histogram.counts, data.used[0], order)
     return HuntResult(
@@ -208,6 +213,7 @@ def _used_bins(histogram: Histogram, plan: HuntPlan) -> Bools:
     """Return which bins lie outside of the user's masks."""
     used = np.ones(histogram.n_bins, dtype=np.bool_)
     low, high = histogram.edges[:-1], histogram.edges[1:]
+    # a mask that ends on an edge does not touch the next bin
     slack = 1e-9 * float(high[-1] - low[0])
     for start, stop in plan.mask:
         touched = (high > start + slack) & (low < stop - slack)
@@ -238,6 +244,7 @@ def _analyse_data(
 ) -> tuple[Outcome, Smooth]:
     """Analyse the data, iterate the within-bin shape, and analyse them again with it."""
     counts = histogram.counts
+    # the within-bin shape comes from a fit with the final masks, which depend on the shape
     for last in (False, True):
         data = analyse(counts[None], smooth, windows, used, plan)
         order = int(data.order[0])
@@ -270,11 +277,13 @@ def _throw(
     for block, start in enumerate(range(0, plan.toys, _BLOCK)):
         stop = min(start + _BLOCK, plan.toys)
         rng = stream(plan.seed, "hunt", block)
+        # whole blocks are drawn and cut: toy 700 is the same whether 800 or 10,000 are asked for
         counts = rng.poisson(data.rate[0], size=(_BLOCK, windows.n_bins))[: stop - start]
         part = analyse(counts.astype(np.float64), smooth, windows, used, plan)
         t[start:stop], goodness[start:stop] = part.t, part.goodness
         progress.advance(stop - start)
     failed = int(np.count_nonzero(~np.isfinite(t)))
+    # one failed toy is allowed however few there are
     if failed > max(1.0, _MAX_FAILED * plan.toys):
         message = (
             f"The background fit failed in {failed} of {plan.toys} toys: use a lower order, a"

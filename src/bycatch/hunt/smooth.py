@@ -122,12 +122,14 @@ class Smooth:
             With `shape` from the fit itself, after four rounds.
         """
         full = replace(self.background, integrate=True).model(order)
+        # point-wise rates to compare the integrals with
         flat = replace(self, shape=np.zeros_like(self.shape))
         now = self
         for _ in range(_SHAPE_ITERATIONS):
             coef = now.single(counts, used, order).coef
             index = np.zeros(1, dtype=np.intp)
             ratio = full.rates(coef, index) / flat.model(order).rates(coef, index)
+            # a fixed offset, so that the next fit stays convex
             now = replace(now, shape=np.log(ratio[0]))
         return now
 
@@ -147,7 +149,9 @@ class Smooth:
         SmoothFit
         """
         n_used = used.sum(axis=1)
+        # one common mask lets the fits share their design
         mask = used[0] if (used == used[0]).all() else used
+        # the toy with most bins masked decides, so that all choose from the same orders
         orders = tuple(order for order in self.orders if order < n_used.min())
         if not orders:
             message = (

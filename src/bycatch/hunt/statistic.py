@@ -82,6 +82,7 @@ class Windows:
         ndarray of shape (n_windows, ...)
             Windows first: the scans go through one window of all toys at a time.
         """
+        # sums over any window become one difference
         cumulative = np.zeros((self.n_bins + 1, *values.shape[:-1]))
         np.cumsum(np.moveaxis(values, -1, 0), axis=0, out=cumulative[1:])
         return np.asarray(cumulative[self.last] - cumulative[self.first])
@@ -147,12 +148,14 @@ def make_windows(
     first: list[NDArray[np.intp]] = []
     last: list[NDArray[np.intp]] = []
     for width in widths:
+        # half of one bin rounds to 0: a window must move
         stride = {"half": max(1, width // 2), "full": width}.get(str(step), step)
         start = np.arange(0, n_bins - width + 1, int(stride), dtype=np.intp)
         first.append(start)
         last.append(start + width)
     low, high = np.concatenate(first), np.concatenate(last)
     if used is not None:
+        # no excluded bin inside: the running count is the same at both ends
         excluded = np.concatenate([[0], np.cumsum(~used)])
         keep = excluded[high] == excluded[low]
         low, high = low[keep], high[keep]
@@ -168,6 +171,7 @@ def make_windows(
 def _log_p(counts: Array, background: Array, mode: Mode) -> Array:
     """Return log p element by element; 0 where the deviation has the other sign or b is 0."""
     extreme = counts > background if mode == "excess" else counts < background
+    # without any background every event would be infinitely surprising
     extreme &= background > 0
     log_p = np.zeros(np.broadcast_shapes(counts.shape, background.shape))
     tail = log_upper_tail if mode == "excess" else log_lower_tail
@@ -183,6 +187,7 @@ def _normalised(windows: Windows, counts: Array, background: Array) -> Array:
     outside = background.sum(axis=-1) - expected
     with np.errstate(divide="ignore", invalid="ignore"):
         scale = (counts.sum(axis=-1) - seen) / outside
+    # a window that covers everything has nothing outside to be scaled to
     return np.asarray(expected * np.where(outside > 0, scale, 1.0))
 
 
@@ -198,7 +203,7 @@ def _vetoed(windows: Windows, counts: Array, background: Array, level: float) ->
         seen, expected = side.sums(counts), side.sums(background)
         expected = expected.reshape(expected.shape + (1,) * (seen.ndim - expected.ndim))
         log_p = np.minimum(_log_p(seen, expected, "excess"), _log_p(seen, expected, "deficit"))
-        veto |= log_p < np.log(level)
+        veto |= log_p < np.log(level)  # either side is enough
     return veto
 
 
@@ -243,6 +248,7 @@ def scan(
     if veto is not None:
         log_p[_vetoed(windows, counts, background, veto)] = 0.0
     best = int(np.argmin(log_p))
+    # 0.0 - x, since -0.0 would show in results
     return Scan(windows, seen, expected, log_p, float(0.0 - log_p[best]), best)
 
 
@@ -315,13 +321,15 @@ def _largest(
     if allowed is not None:
         extreme &= allowed
     with np.errstate(divide="ignore", invalid="ignore"):
+        # 0 log 0 is 0: an empty window keeps its expected events
         deviance = seen * np.log(np.where(seen > 0, seen / expected, 1.0)) - seen + expected
     bound = np.where(extreme, np.sqrt(2.0 * np.maximum(deviance, 0.0)), -1.0)
     column = np.arange(seen.shape[1])
     best = np.argmax(bound, axis=0)
     t = -_log_p(seen[best, column], expected[best, column], mode)
-    t[bound[best, column] < 0.0] = 0.0
+    t[bound[best, column] < 0.0] = 0.0  # -1 marks that no window of this toy is extreme
     with np.errstate(divide="ignore"):
+        # a window beats t only if the normal bound of its deviance does
         reach = np.where(t > 0.0, -ndtri_exp(-t), -np.inf)
     row, toy = np.nonzero(extreme & (bound >= reach - _SLACK * (1.0 + np.abs(reach))))
     exact = -_log_p(seen[row, toy], expected[row, toy], mode)
@@ -345,6 +353,7 @@ def _scan_with_table(
     np.cumsum(toys.T, axis=0, out=cumulative[1:], dtype=np.int64)
     expected = windows.sums(background)
     low, high = _count_range(cumulative, windows)
+    # a table longer than the list of counts saves nothing
     if int((high - low + 1).sum()) > n_toys * len(windows):
         return None
     table, offset = _tables(low, high, expected, mode)
@@ -354,7 +363,9 @@ def _scan_with_table(
     for index, (first, last) in enumerate(zip(windows.first, windows.last, strict=True)):
         np.subtract(cumulative[last], cumulative[first], out=seen)
         seen += offset[index] - low[index]
+        # "clip" spares the check of bounds: every count lies in its table
         np.take(table, seen, out=value, mode="clip")
+        # >, so that the first among equal windows stays, as in `scan`
         larger = np.flatnonzero(value > t)
         t[larger] = value[larger]
         best[larger] = index

@@ -69,6 +69,7 @@ def found_windows(
             continue
         t = float(0.0 - found.log_p[index])
         overall = global_p(t, toys).p
+        # the best window is listed whatever its p
         if listed > plan.n_windows or (listed > 0 and overall > _WORTH_LISTING):
             return
         listed += 1
@@ -96,7 +97,7 @@ def _neighbourhood(inside: Bools, masked: Bools) -> Bools:
     """
     run = inside | masked
     first, last = np.flatnonzero(inside)[[0, -1]]
-    half = (last - first + 2) // 2
+    half = (last - first + 2) // 2  # half of the width in bins (last - first + 1), rounded up
     while first > 0 and run[first - 1]:
         first -= 1
     while last < run.size - 1 and run[last + 1]:
@@ -138,6 +139,7 @@ def local_excess(
     arXiv:1007.1727, equation 12.
     """
     model = smooth.model(order)
+    # the window takes part in null and alternative, and everything else that is masked in neither
     joint = used | inside
     null = fit_model(counts[None], model, joint).require()
     outside = fit_model(counts[None], model, used & ~inside).require()

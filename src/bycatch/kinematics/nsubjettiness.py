@@ -176,6 +176,7 @@ def _axes(flat: Momenta, n_max: int, axes: str) -> list[NDArray[np.float64]]:
         offsets = subjets.layout.offsets.data
         content = subjets.layout.content
         px, py, pz, energy = (content.content(name).data for name in ("px", "py", "pz", "E"))
+        # a jet with fewer subjets has axes infinitely far away
         filled = np.full((len(subjets), n, 2), np.inf)
         present = np.arange(n) < np.diff(offsets)[:, None]
         filled[present] = np.stack([rapidity(px, py, pz, energy), azimuth(px, py)], axis=-1)
@@ -195,7 +196,7 @@ def _taus(
     total = sum_by(owner, pt, len(counts))
     out = np.zeros((len(betas), len(counts), len(axes)))
     for index, some in enumerate(axes):
-        squared = np.full(len(pt), np.inf)
+        squared = np.full(len(pt), np.inf)  # the nearest axis counts
         for k in range(index + 1):
             np.minimum(squared, _squared(y, phi, some[:, k], counts), out=squared)
         # With an axis on each constituent tau is zero by definition, not by rounding.
@@ -213,6 +214,7 @@ def _squared(
     counts: NDArray[np.int64],
 ) -> NDArray[np.float64]:
     """Return the squared distance of each constituent from one axis of its jet."""
+    # the shorter way round: azimuths are periodic
     across = np.abs(phi - np.repeat(axis[:, 1], counts))
     np.minimum(across, 2.0 * np.pi - across, out=across)
     along = y - np.repeat(axis[:, 0], counts)

@@ -122,7 +122,7 @@ def pad(
         True where there is a value.
     """
     mask = np.arange(n_max) < counts[:, None]
-    starts = np.cumsum(counts) - counts
+    starts = np.cumsum(counts) - counts  # where each event begins
     position = np.arange(len(values)) - np.repeat(starts, counts)
     out = np.zeros((len(counts), n_max, *values.shape[1:]), dtype=values.dtype)
     out[mask] = values[position < n_max]

@@ -68,6 +68,7 @@ def rapidity(px: Any, py: Any, pz: Any, E: Any) -> Any:
 def mass(px: Any, py: Any, pz: Any, E: Any) -> Any:
     """Return sqrt(E^2 - p^2) as sqrt((E - p) (E + p)); 0 where rounding makes it negative."""
     momentum = np.sqrt(np.square(px) + np.square(py) + np.square(pz))
+    # factored: E^2 - p^2 cancels for light particles
     return np.sqrt(np.maximum((E - momentum) * (E + momentum), 0.0))
 
 

@@ -143,5 +143,6 @@ def as_momenta(constituents: Any, mask: NDArray[np.bool_] | None) -> Momenta:
     if there.all():
         return px, py, pz, energy, counts
     owner = owners(counts)
+    # minlength: events that lose all of theirs still count
     kept = np.bincount(owner[there], minlength=len(counts))
     return px[there], py[there], pz[there], energy[there], kept

@@ -90,10 +90,12 @@ def constituent_features(
     _check(n_max, features, frame)
     flat = as_momenta(constituents, mask)
     counts = flat[4]
+    # before the cut at n_max: soft constituents count in the sum that angles are relative to
     columns = _relative(flat) if features == "relative" else flat[:4]
     names = FEATURES[features]
     if frame == "standard":
         _, x, y = standard_frame(flat)
+        # logarithms stay, only the angles are those of the other frame
         columns, names = (*columns[:4], x, y, np.hypot(x, y)), (*names[:4], *STANDARD_ANGLES)
     order = order_by(np.hypot(flat[0], flat[1]), counts)
     values = np.stack(columns, axis=1, dtype=np.float32)

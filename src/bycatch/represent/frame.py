@@ -69,13 +69,15 @@ def standard_frame(
         y -= (total(w * y) * norm)[owner]
     if rotate:
         wx, wy = w * x, w * y
+        # half: an axis has no direction, so it repeats after half a turn
         angle = 0.5 * np.arctan2(2.0 * total(wx * y), total(wx * x) - total(wy * y))
         # The principal axis has this angle to the horizontal; turn it by the rest to the vertical.
         cosine, sine = np.cos(angle)[owner], np.sin(angle)[owner]
         x, y = sine * x - cosine * y, cosine * x + sine * y
-    x[np.abs(x) < _ROUNDING] = 0.0
+    x[np.abs(x) < _ROUNDING] = 0.0  # the sign of rounding must not decide a flip
     y[np.abs(y) < _ROUNDING] = 0.0
     if flip:
+        # to the left half; a tie stays as it is
         x *= np.where(total(w * np.sign(x)) > 0.0, -1.0, 1.0)[owner]
         y *= np.where(total(w * np.sign(y)) < 0.0, -1.0, 1.0)[owner]
     return w, x, y

@@ -131,7 +131,7 @@ def jet_images(
         np.zeros(n_jets),
         np.zeros(n_jets, dtype=np.int64),
     )
-    ends = np.concatenate([[0], np.cumsum(counts)])
+    ends = np.concatenate([[0], np.cumsum(counts)])  # where each jet begins in the flat arrays
     for first in range(0, n_jets, _BLOCK):
         rows = slice(first, min(first + _BLOCK, n_jets))
         some = slice(ends[rows.start], ends[rows.stop])
@@ -175,8 +175,10 @@ def reweighted(
     check_reweighting(power, smear)
     result = np.asarray(pixels, dtype=np.float64) ** power
     if smear > 0.0:
+        # one jet at a time: the first axis is not smeared
         result = gaussian_filter(result, (0.0, smear, smear), mode="constant")
     if normalise:
+        # smearing carries energy over the edge, so the sum has changed
         result *= positive_inverse(result.sum(axis=(1, 2)))[:, None, None]
     return result.astype(pixels.dtype)
 

@@ -158,7 +158,7 @@ def _missing(events: Events, lepton: TriggerLepton) -> dict[str, Vector]:
 
 def _set(name: str, some: Leptons, n_events: int) -> dict[str, Vector]:
     """Return number, mass and transverse momentum of a set of leptons."""
-    own = np.full(len(some.pt), some.mass)
+    own = np.full(len(some.pt), some.mass)  # their masses are known, and not in the file
     pt, together = _sum(some.pt, some.eta, some.phi, own, some.owner, n_events)
     return {
         f"n_{name}": sum_by(some.owner, np.ones_like(own), n_events),

@@ -149,10 +149,11 @@ def hardest(
     """Return the hardest of both flavours; of equal pt, the electron. See `trigger_lepton`."""
     pt = np.concatenate([electrons.pt, muons.pt])
     owner = np.concatenate([electrons.owner, muons.owner])
+    # by event, and by falling pt within; stable, so the electron wins a tie
     order = np.lexsort((-pt, owner))
     sorted_owner = owner[order]
     first = np.ones(len(order), dtype=np.bool_)
-    first[1:] = sorted_owner[1:] != sorted_owner[:-1]
+    first[1:] = sorted_owner[1:] != sorted_owner[:-1]  # the first of each event is its hardest
     chosen, rows = order[first], sorted_owner[first]
     present = np.zeros(n_events, dtype=np.bool_)
     present[rows] = True
@@ -171,7 +172,7 @@ def hardest(
         return out
 
     is_electron = np.zeros(n_events, dtype=np.bool_)
-    is_electron[rows] = chosen < len(electrons.pt)
+    is_electron[rows] = chosen < len(electrons.pt)  # electrons were put in front
     return TriggerLepton(
         pick(electrons.pt, muons.pt),
         pick(electrons.eta, muons.eta),

@@ -98,6 +98,7 @@ def event_objects(events: Events, *, sin_cos: bool = False) -> Representation:
     table, there = np.concatenate(rows, axis=1), np.concatenate(masks, axis=1)
     if sin_cos:
         angle = table[..., 2]
+        # the cosine of an empty place would be 1
         turned = [np.where(there, turn(angle), 0.0) for turn in (np.sin, np.cos)]
         table = np.stack([table[..., 0], table[..., 1], *turned], axis=2)
     return Representation(table.astype(np.float32), there, _TURNED if sin_cos else _NUMBERS)
@@ -165,6 +166,7 @@ class ScaleObjects:
                 spread = float(values.std())
                 # The eta of the missing ET is zero in all events; it stays as it is.
                 mean[rows, column] = values.mean()
+                # a constant column is only shifted
                 scale[rows, column] = spread if spread > 0.0 else 1.0
         return cls(mean, scale, background.names)
 
@@ -203,7 +205,7 @@ def _place(events: Events, place: Place) -> tuple[NDArray[np.float64], NDArray[n
     owner = owners(counts)[kept]
     left = np.bincount(owner, minlength=len(counts))
     values = np.stack([column[kept] for column in flat.values()], axis=1)
-    order = order_by(values[:, 0], left)
+    order = order_by(values[:, 0], left)  # None: sorted already, which saves a copy
     return pad(values if order is None else values[order], left, place.count)
 
 

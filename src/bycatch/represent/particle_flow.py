@@ -88,6 +88,7 @@ def represent(
     left = sum_by(owner, np.ones(len(owner)), len(counts)).astype(np.int64)
     pt, along, across, kind = pt[there], along[there], across[there], kind[there]
     values = np.zeros((len(pt), len(NAMES)), dtype=np.float32)
+    # sine and cosine: the angle itself jumps at pi
     values[:, :4] = np.stack([np.log(pt), along, np.sin(across), np.cos(across)], axis=1)
     values[np.arange(len(pt)), 4 + _codes(kind)] = 1.0
     order = order_by(pt, left)

@@ -72,7 +72,7 @@ class Standardise:
         centred = values - middle
         offset = weights @ centred / total
         variance = weights @ (centred - offset) ** 2 / total
-        absolute = np.abs(weights)
+        absolute = np.abs(weights)  # signed weights may cancel; absolute ones always give a scale
         fallback = absolute @ (centred - offset) ** 2 / absolute.sum()
         variance = np.where(variance > 0.0, variance, fallback)
         constant = (low == high) | ~(variance > 0.0)
@@ -158,7 +158,7 @@ class LogitStandardise:
                 "remove it."
             )
             raise DataError(message)
-        room = margin * (high - low)
+        room = margin * (high - low)  # the logit of the ends themselves is infinite
         low, high = low - room, high + room
         outside = np.flatnonzero(((values <= low) | (values >= high)).any(axis=0))
         if outside.size:
@@ -178,6 +178,8 @@ class LogitStandardise:
 
     def clip(self, X: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return the rows with every feature moved into the support, 4e-4 of it from its ends."""
+        # less than half of the margin of `fit`: rows inside of the bounds that it saw stay where
+        # they are
         room = (self.high - self.low) * 4e-4
         return np.asarray(np.clip(X, self.low + room, self.high - room), dtype=np.float64)
 
@@ -185,6 +187,7 @@ class LogitStandardise:
         """Return the scaled features, of shape (n_rows, n_features); NaN outside of the support."""
         values = np.asarray(X, dtype=np.float64)
         inside = (values > self.low) & (values < self.high)
+        # any point inside stands in, so that no logarithm of a negative number is taken
         logit = _logit(np.where(inside, values, 0.5 * (self.low + self.high)), self.low, self.high)
         return np.where(inside, (logit - self.mean) / self.scale, np.nan)
 
@@ -198,6 +201,7 @@ class LogitStandardise:
         values = np.asarray(X, dtype=np.float64)
         width = self.high - self.low
         inside = (values > self.low) & (values < self.high)
+        # as in `transform`: replaced by NaN below
         u = np.where(inside, (values - self.low) / width, 0.5)
         terms = -np.log(u) - np.log1p(-u) - np.log(width * self.scale)
         return np.asarray(np.where(inside, terms, np.nan).sum(axis=1))

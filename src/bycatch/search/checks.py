@@ -114,6 +114,7 @@ def stability_check(
 def sizes_check(sample: Sample, regions: Regions) -> Check:
     """State Kish's effective sample sizes."""
     values = {"sample": [len(sample), kish(sample.weight)]}
+    # effective over real events: 1 without weights
     smallest = values["sample"][1] / max(values["sample"][0], 1)
     for region in regions.regions:
         low, high = region.window

@@ -102,6 +102,7 @@ def _merged(kept: Floats, whole: Floats) -> tuple[Floats, Floats]:
             groups.append((start, stop))
             start = stop
     if groups and start < len(whole):
+        # the rest joins the last group, which would else be too small
         groups[-1] = (groups[-1][0], len(whole))
     sums = [(kept[low:high].sum(), whole[low:high].sum()) for low, high in groups]
     table = np.array(sums, dtype=np.float64).reshape(-1, 2)
@@ -109,11 +110,13 @@ def _merged(kept: Floats, whole: Floats) -> tuple[Floats, Floats]:
 
 
 def _homogeneity(kept: Floats, whole: Floats, efficiency: float) -> tuple[float, float]:
-    lost = np.maximum(whole - kept, 0.0)
+    lost = np.maximum(whole - kept, 0.0)  # negative weights may keep more than there was
+    # the floor only keeps 0 log 0 finite
     terms = kept * np.log(np.maximum(kept, 1e-12) / (whole * efficiency))
     terms += lost * np.log(np.maximum(lost, 1e-12) / (whole * (1 - efficiency)))
     p = float(chi2.sf(2 * terms.sum(), kept.size - 1))
     relative = kept / whole / efficiency - 1.0
+    # the binomial part of the relative spread, which is no sculpting
     noise = (1 - efficiency) / (whole * efficiency)
     variance = np.average(relative**2 - noise, weights=whole)
     return p, float(np.sqrt(max(variance, 0.0)))

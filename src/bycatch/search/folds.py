@@ -63,6 +63,7 @@ class FoldAssignment:
         real = training.row >= 0
         fold[real] = self.fold[training.row[real]]
         n_synthetic = int(np.count_nonzero(~real))
+        # generated rows are no events: they need a fold, but share it with none
         fold[~real] = masks.assign(n_synthetic, self.n_folds, self.seed, "synthetic")
         return fold
 

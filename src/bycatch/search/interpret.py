@@ -74,8 +74,9 @@ def _compare(
     values: Floats, weight: Floats, chosen: Mask, rest: Mask, blank: FeatureComparison
 ) -> FeatureComparison:
     both = values[chosen | rest]
+    # a few outliers must not squeeze all others into one bin
     low, high = np.quantile(both, [0.001, 0.999])
-    if low == high:
+    if low == high:  # nearly all values are equal: the whole range then
         low, high = both.min(), both.max()
     edges = np.linspace(low, high, FEATURE_BINS + 1)
     inside = np.clip(values, low, high)  # overflow belongs to the outermost bins

@@ -140,6 +140,7 @@ def _succeeded(
     key, scale, edges = selected.key, selected.scale, background.edges
     counts = selected.counts * scale
     inside = window_bins(edges, key.window)
+    # what is shown under the window is extrapolated from outside of it
     fit = background.fit(counts, order, ~inside)
     goodness = _goodness(counts, fit, seed, key)
     r = float(local.r[0])
@@ -211,6 +212,7 @@ def _local_p(
         ).p
     except FitError:  # one look whose toys cannot be fitted must not end the whole search
         return asymptotic, "ok"
+    # p = (S + 1) / (N + 1), so this asks for at least ten hits
     if from_toys * (LOW_COUNT_TOYS + 1) > LOW_COUNT_HITS:
         return from_toys, "ok"
     return asymptotic, "ok"

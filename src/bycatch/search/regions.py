@@ -132,7 +132,9 @@ def scan_windows(scan: ScanPlan) -> tuple[Interval, ...]:
             f"step {scan.step:g}, but it needs 0 < first <= last, 0 < width < 2 and step > 0."
         )
         raise ConfigError(message)
+    # centres in geometric steps: windows are a fraction of their centre wide
     ratio = 1.0 + scan.step * scan.width
+    # 1e-9: a last centre that is hit but for rounding counts
     count = int(np.floor(np.log(scan.last / scan.first) / np.log(ratio) + 1e-9)) + 1
     if count > 1000:
         message = f"The scan has {count} windows, more than 1000: use a larger step or width."
@@ -200,6 +202,7 @@ def _auto_edges(low: float, high: float, windows: Sequence[Interval]) -> NDArray
         return np.linspace(low, high, count + 1)
     narrowest = min(np.log(b / a) for a, b in windows) / AUTO_BINS_PER_WINDOW
     count = int(np.clip(np.ceil(np.log(high / low) / narrowest), *AUTO_BINS))
+    # equal steps of the logarithm, as resolutions grow with the mass
     return np.asarray(np.geomspace(low, high, count + 1))
 
 

@@ -98,7 +98,7 @@ def select(
             "thresholds on: widen 'sidebands'."
         )
         raise DataError(message)
-    order = np.argsort(points)
+    order = np.argsort(points)  # tight to loose: the carried remainders need that order
     passed = _thresholds(template, points[order], scored.n_folds)
     thresholds, tie_breakers = np.empty_like(passed[0]), np.empty_like(passed[1])
     thresholds[order], tie_breakers[order] = passed
@@ -150,11 +150,13 @@ def _template(
     else:
         real = scored.template_row >= 0
         own = stream(seed, "ties", "template").random(scored.template_row.size)
+        # an event that is in the template as well keeps its number, or one tie would be broken in
+        # two ways
         own[real] = u[scored.template_row[real]]
         all_of_them = _TemplateScores(
             scored.template_score, own, scored.template_fold, scored.template_weight
         )
-    seen = ~np.isnan(all_of_them.score)
+    seen = ~np.isnan(all_of_them.score)  # events that no model could score unseen set no threshold
     return _TemplateScores(
         all_of_them.score[seen],
         all_of_them.u[seen],
@@ -172,7 +174,7 @@ def _above(
 ) -> NDArray[np.bool_]:
     """Mark what is at or above its fold's threshold in the order of (score, u)."""
     limit, tie = threshold[fold], tie_breaker[fold]
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore"):  # scores of unscored events are NaN, which pass no cut
         return np.asarray((score > limit) | ((score == limit) & (u >= tie)))
 
 
@@ -196,7 +198,9 @@ def _thresholds(
         passed = np.concatenate([[0.0], np.cumsum(template.weight[order])])
         # With negative weights the sum may fall again; its running maximum is monotone.
         running = np.maximum.accumulate(passed)
+        # each fold keeps its own share, plus what rounding left over before
         target = points * passed[-1] + carry
+        # at least one, so that `after - 1` exists
         after = np.clip(np.searchsorted(running, target), 1, running.size - 1)
         nearer = np.where(target - running[after - 1] < running[after] - target, after - 1, after)
         # Carried remainders must not put a tighter working point below a looser one.
@@ -204,6 +208,7 @@ def _thresholds(
         carry = target - passed[n_passed]
         some = n_passed > 0
         last = order[np.maximum(n_passed, 1) - 1]
+        # no event passes: an infinite threshold selects nothing
         thresholds[:, k] = np.where(some, template.score[last], np.inf)
         ties[:, k] = np.where(some, template.u[last], np.inf)
     return thresholds, ties

@@ -123,6 +123,7 @@ def without_negative_bins(
     """
     kept = list(edges)
     counts, variances = list(selected.counts), list(selected.variances)
+    # these edges must stay, or the window would change
     fixed = {kept[0], kept[-1], *selected.key.window}
     while min(counts) < 0:
         pairs = [
@@ -130,7 +131,7 @@ def without_negative_bins(
             for low in range(len(counts) - 1)
             if min(counts[low : low + 2]) < 0 and kept[low + 1] not in fixed
         ]
-        if not pairs:
+        if not pairs:  # nothing left to merge: the caller refuses the negative bin
             return selected, edges
         low, high = min(pairs, key=lambda pair: variances[pair[0]] + variances[pair[1]])
         counts[low : high + 1] = [counts[low] + counts[high]]

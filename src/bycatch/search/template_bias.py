@@ -291,6 +291,7 @@ def _shared(
     within = table([(inside, np.ones(inside.size)) for inside, *_ in parts])
     inclusive = table([(inside, weight) for inside, weight, *_ in parts])
     common = product(within, inclusive)
+    # windows without events overlap with nothing
     size = np.sqrt(np.maximum(np.diag(common), np.finfo(float).tiny))
     overlap = np.clip(common / np.outer(size, size), 0.0, 1.0)
     np.fill_diagonal(overlap, 1.0)

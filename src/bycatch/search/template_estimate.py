@@ -134,6 +134,7 @@ def estimate_background(counts: WindowCounts, bias: TemplateBias | None) -> Temp
     )
     if bias is None:
         return estimate
+    # the bias is not corrected for: its size counts, and its error
     relative = float(np.hypot(bias.delta, bias.error))
     estimate = replace(
         estimate,
@@ -153,6 +154,7 @@ def estimate_background(counts: WindowCounts, bias: TemplateBias | None) -> Temp
             "tighter working point or widen the window."
         )
         return replace(estimate, status=message)
+    # selected events are part of the window, so what is compared is odds
     odds = 1.0 - point.efficiency
     background = point.efficiency / odds * rejected
     # d ln[e / (1 - e)] = (de / e) / (1 - e)

@@ -123,7 +123,7 @@ def assemble(
     require_weight(template_weight, "the template", region)
     rows = np.concatenate([window_rows, template_rows])
     y = np.zeros(rows.size, dtype=np.int8)
-    y[: window_rows.size] = 1
+    y[: window_rows.size] = 1  # window first, template behind
     return TrainingSet(
         X=X[rows],
         y=y,

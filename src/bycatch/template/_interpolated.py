@@ -135,6 +135,7 @@ class InterpolatedTemplate(Template):
             inside,
             weight[inside],
             template,
+            # together they weigh as much as the window, however many are drawn
             np.full(n_template, weight[inside].sum() / n_template),
             region,
         )
@@ -209,6 +210,7 @@ def draw_masses(
     """
     ascending, positive = rising_weight(mass, weight)
     rising = np.cumsum(positive)
+    # one draw in each of n equal parts: less spread than n free draws
     level = (np.arange(n) + rng.random(n)) / n * rising[-1]
     at = np.searchsorted(rising, level, side="right")
-    return np.asarray(ascending[np.minimum(at, mass.size - 1)])
+    return np.asarray(ascending[np.minimum(at, mass.size - 1)])  # rounding at the upper end

@@ -56,9 +56,11 @@ def two_masses(
     share = weight / weight.sum()
     mean = float(share @ position)
     spread = float(np.sqrt(share @ (position - mean) ** 2))
+    # one mass only: the nodes coincide, and the skewness would be 0/0
     if not spread > 1e-12:
         return np.exp([mean, mean]), np.array([0.5, 0.5])
     skewness = float(share @ ((position - mean) / spread) ** 3)
+    # the two-point Gauss rule: mean, variance and skewness of log m are exact
     root = np.sqrt(0.25 * skewness**2 + 1.0)
     below, above = 0.5 * skewness - root, 0.5 * skewness + root
     weights = np.array([above, -below]) / (above - below)
@@ -265,6 +267,7 @@ class DensityRatio:
                 message = f"{ratio.folds.size} folds for {len(inside.histories_)} members"
                 raise ValueError(message)
             try:
+                # a trial evaluation: a damaged file must fail here and not in the search
                 inside.log_prob(background.bounds)
                 for fold in np.unique(ratio.folds):
                     background.marginal(

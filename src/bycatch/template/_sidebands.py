@@ -292,6 +292,7 @@ class SidebandDensity:
         """
         each = np.stack([self.log_prob(window, X, np.full(len(X), m), member) for m in masses])
         share = np.asarray(weights, dtype=np.float64) / np.sum(weights)
+        # in logarithms: densities of many features under- and overflow
         return np.asarray(logsumexp(each, axis=0, b=share[:, None]))
 
     def _condition(self, mass: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -282,6 +282,7 @@ def pure_ratio(ratio: ArrayLike, f1: float, f2: float) -> NDArray[np.float64]:
         message = f"The ratio can be inverted for 0 <= f2 < f1 <= 1, not for {f1:g} and {f2:g}."
         raise ValueError(message)
     mixed = np.asarray(ratio, dtype=np.float64)
+    # a learned ratio may lie beyond what the fractions allow
     above = np.maximum(mixed * (1.0 - f2) - (1.0 - f1), 0.0)
     below = np.maximum(f1 - mixed * f2, 0.0)
     return np.asarray(np.divide(above, below, out=np.full(mixed.shape, np.inf), where=below > 0.0))

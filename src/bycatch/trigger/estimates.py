@@ -90,9 +90,10 @@ def binomial_interval(value: float, variance: float, level: float) -> tuple[floa
     tuple of float
     """
     tail = 0.5 * (1.0 - level)
-    p = min(max(value, 0.0), 1.0)
+    p = min(max(value, 0.0), 1.0)  # signed weights may leave a fraction outside of [0, 1]
     if variance <= 0.0:
         return p, p
+    # the number of unweighted events that would be as uncertain
     n = p * (1.0 - p) / variance if 0.0 < p < 1.0 else 1.0 / variance
     low = float(beta.ppf(tail, n * p, n * (1.0 - p) + 1.0)) if p > 0.0 else 0.0
     high = float(beta.isf(tail, n * p + 1.0, n * (1.0 - p))) if p < 1.0 else 1.0
@@ -115,7 +116,9 @@ def weighted_fraction(
     value = float(weight[passed].sum() / total)
     squares = float((weight[passed] ** 2).sum() / total**2)
     rest = float((weight[~passed] ** 2).sum() / total**2)
+    # of a ratio whose numerator is part of the denominator
     variance = (1.0 - value) ** 2 * squares + value**2 * rest
+    # a variance of zero would claim certainty: as if one effective event could still pass
     if not 0.0 < value < 1.0:
         variance = 1.0 / kish(weight)
     low, high = binomial_interval(value, variance, level)

@@ -116,6 +116,7 @@ class FixedPoint:
         """Return the numbers that stand for some values, as integers in units of `step`."""
         scaled = np.asarray(values, dtype=np.float64) / self.step
         low, high = self.limits
+        # floor(x + 1/2): halves go up, as hardware rounds, and not to even as numpy does
         whole = np.floor(scaled + 0.5 if self.rounding == "RND" else scaled)
         if self.overflow == "SAT":
             return np.asarray(np.clip(whole, low, high), dtype=np.int64)

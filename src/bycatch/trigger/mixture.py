@@ -137,6 +137,8 @@ class Mixture:
         scores, weights = [], []
         for sample in self.samples:
             per_day = self.rates[sample.name].per_day * (factor if sample.name == varied else 1.0)
+            # the rate is shared out before the menu's events go, or the pure rate would not be
+            # smaller
             weight = sample.weight * (per_day / sample.weight.sum())
             kept = np.ones(len(weight), dtype=bool)
             if of == "pure_rate" and sample.menu is not None:

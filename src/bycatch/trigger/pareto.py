@@ -58,6 +58,7 @@ def _phi_slope(x: Floats) -> Floats:
     small = np.abs(x) < _SERIES
     safe = np.where(small, 1.0, x)
     exact = (safe / (1.0 + safe) - np.log1p(safe)) / (safe * safe)
+    # the series, where the exact form cancels
     return np.where(small, -0.5 + 2.0 * x / 3.0 - 0.75 * x * x, exact)
 
 
@@ -151,7 +152,7 @@ def _losses(theta: Floats, excess: Floats, weight: Floats) -> Floats:
     )  # z phi(x) = log(1 + x) / shape
     x = (shape * np.exp(-theta[:, 1]))[:, None] * excess
     allowed = x.min(axis=1) > -1.0
-    x[~allowed] = 0.0
+    x[~allowed] = 0.0  # any finite value: these points are infinite below
     found = theta[:, 1] + (np.log1p(x) @ weight) * (1.0 + 1.0 / shape)
     return np.where(allowed, found, np.inf)
 
@@ -225,16 +226,20 @@ def fit_pareto(excess: Floats, weight: Floats | None = None) -> ParetoFit:
 def _minimum(excess: Floats, weight: Floats) -> Floats:
     """Return (shape, log scale) of the largest likelihood inside of the bounds."""
     top = float(excess.max())
+    # negative weights may leave a mean that is no scale
     centre = np.log(max(float(weight @ excess), 1e-3 * top))
     shapes = np.linspace(SHAPE_BOUNDS[0], 1.0, 7)
     scales = centre + np.linspace(-1.5, 1.5, 7)
+    # only where the largest excess lies inside of the tail's end
     starts = [np.array([a, b]) for a in shapes for b in scales if a * top > -np.exp(b)]
     losses = [_loss(start, excess, weight) for start in starts]
     theta, loss = starts[int(np.argmin(losses))], min(losses)
     for _ in range(_ITERATIONS):
+        # Fisher scoring: the expected information is always positive, the observed one need not be
         step = -_inverse_information(theta[0]) @ (_slopes(theta, excess) @ weight)
         for _ in range(40):
             trial = theta + step
+            # the shape may run into a bound, where the scale is then fitted alone
             trial[0] = np.clip(trial[0], *SHAPE_BOUNDS)
             found = _loss(trial, excess, weight)
             if found <= loss:
@@ -298,6 +303,7 @@ def plausible(
     block = max(1, _BLOCK // len(excess))
     parts = range(0, len(theta), block)
     loss = np.concatenate([_losses(theta[i : i + block], excess, w) for i in parts])
+    # the loss is a mean: times the effective number it is -log L
     depth = fit.n_effective * (loss - loss.min())
     kept = depth < _DEEPEST
     share = np.exp(-depth[kept])

@@ -24,6 +24,7 @@ def weighted_quantile(
     """
     order = np.argsort(values)
     place = np.searchsorted(np.cumsum(share[order]), probability)
+    # rounding may keep the summed shares below the probability
     return float(values[order[min(int(place), len(order) - 1)]])
 
 
@@ -52,6 +53,7 @@ def rising_root(
     width = step
     while function(high) < 0.0 and high < bounds[1]:
         high, width = min(high + width, bounds[1]), 2.0 * width
+    # no change of sign down to the lower bound, so that is the answer
     if low == high or function(low) > 0.0:
         return low
     if function(high) < 0.0:

@@ -174,10 +174,12 @@ def normalisation_of(infos: Sequence[Mapping[str, Any]], *, signal: bool = False
     if all(inside):
         found = math.fsum(s * part[0] for s, part in zip(shares, inside, strict=True)) / total
         acceptance = found if found > 0.0 else selected
+    # a signal's cross section is what one looks for, not what one knows
     uncertainty = errors["acceptance"] if signal else math.hypot(*errors.values())
     return Normalisation(
         cross_section=means["cross_section"],
         acceptance=acceptance,
+        # the file holds what was selected: trigger is what remains beyond acceptance
         trigger=selected / acceptance if acceptance > 0.0 else None,
         uncertainty=uncertainty,
     )
@@ -214,6 +216,7 @@ def process_rates(
         _require_known(processes, expected, fractions=bool(fractions))
     month = {name: value or 0.0 for name, value in expected.items()}
     if fractions:
+        # without a total, the cross sections that are known have to give it
         everything = events_per_month or math.fsum(month.values())
         month = {name: everything * part for name, part in fractions.items()}
     elif events_per_month is not None:
@@ -247,6 +250,7 @@ def _fractions(processes: Mapping[str, Normalisation]) -> dict[str, float]:
     if abs(total - 1.0) > _FRACTIONS_TOLERANCE:
         message = f"The fractions of the background sum to {total:.4g}, but must sum to 1."
         raise ConfigError(message)
+    # given to a few digits, fractions sum to 1 only about
     return {name: part / total for name, part in given.items()}
 
 

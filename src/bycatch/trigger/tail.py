@@ -130,6 +130,7 @@ class ScoreTail:
         values = np.asarray(score, dtype=np.float64)
         weights = np.ones(values.shape) if weight is None else np.asarray(weight, np.float64)
         _check(values, weights)
+        # stable: equal scores keep their order, so sums do not depend on the sort
         order = np.argsort(-values, kind="stable")
         self._score, self._weight = values[order], weights[order]
         self._above = np.cumsum(self._weight) / self._weight.sum()
@@ -144,6 +145,7 @@ class ScoreTail:
 
     def count(self, threshold: float) -> tuple[float, float]:
         """Return the fraction of the weight at or above a cut, and its effective number."""
+        # scores fall, so their negatives rise as searchsorted wants it
         last = int(np.searchsorted(-self._score, -threshold, side="right")) - 1
         if last < 0:
             return 0.0, 0.0
@@ -211,7 +213,12 @@ class ScoreTail:
             variance = efficiency**2 * squares / max(float(self._above[last]) ** 2, 1e-300)
             low, high = binomial_interval(efficiency, variance * (1.0 - efficiency), self.level)
             return Estimate(
-                self._at(efficiency), self._at(high), self._at(low), n_above, extrapolated=False
+                # a higher efficiency is a lower threshold: the ends change places
+                self._at(efficiency),
+                self._at(high),
+                self._at(low),
+                n_above,
+                extrapolated=False,
             )
         self._require()
         low, middle, high = (self._threshold_at(efficiency, p) for p in _quantiles(self.level))
@@ -241,7 +248,9 @@ class ScoreTail:
 
     def _last_below(self, efficiency: float) -> int:
         """Return the last event down to which the counted efficiency is nowhere above."""
+        # negative weights let the running sum fall again
         highest = np.maximum.accumulate(self._above)
+        # an efficiency of k events of n must find the k-th in spite of rounding
         return int(np.searchsorted(highest, efficiency * (1.0 + 1e-12), side="right")) - 1
 
     def _at(self, efficiency: float) -> float:
@@ -263,10 +272,12 @@ class ScoreTail:
             self.status = str(error)
             return
         excess, weight = self._excesses(self._edge)
+        # excesses are above the edge, and `count` includes it
         self.fraction = self.count(np.nextafter(self._edge, np.inf))[0]
         self._shape, self._scale, self._share = plausible(self._pareto, excess, weight)
         n = self.choice.n_effective
         others = []
+        # a tail that has settled has the same shape over any threshold
         for size in (0.5 * n, 2.0 * n):
             if not FEWEST <= size <= 0.5 * self.n_effective:
                 continue
@@ -306,6 +317,7 @@ class ScoreTail:
 
     def _edge_of(self, n_effective: float) -> float:
         """Return a threshold, between two scores, above which there are that many events."""
+        # leading events of weight zero have no effective number
         squares = np.maximum(self._squares, 1e-300)
         enough = np.flatnonzero(np.maximum.accumulate(self._above**2 / squares) >= n_effective)
         last = int(enough[0]) if enough.size else len(self._score) - 1
@@ -313,11 +325,13 @@ class ScoreTail:
         if not below.size:
             message = "The tail has too few distinct scores for a fit; is the score quantised?"
             raise FitError(message)
+        # between two scores: no event lies on the edge, where "above" would be ambiguous
         return 0.5 * float(self._score[last] + self._score[last + int(below[0])])
 
     def _excesses(self, edge: float) -> tuple[Floats, Floats | None]:
         inside = self._score > edge
         weight = self._weight[inside]
+        # equal weights cancel; the fit without weights is faster
         equal = weight.size > 0 and np.ptp(weight) == 0.0
         return self._score[inside] - edge, None if equal else weight
 
@@ -337,7 +351,9 @@ class ScoreTail:
         total = n / self.fraction
         beyond = log_survival(threshold - self._edge, self._shape, self._scale)
         with np.errstate(over="ignore"):
+            # exp of more than 700 overflows, and a fraction is at most 1
             needed = np.minimum(efficiency * np.exp(np.minimum(-beyond, 700.0)), 1.0)
+        # Jeffreys' posterior of the fraction above the edge: half an event on either side
         below = betainc(n + 0.5, max(total - n, 0.0) + 0.5, needed)
         return float(self._share @ below)
 
@@ -346,6 +362,7 @@ class ScoreTail:
         logs = np.log(self.fraction) + log_survival(
             threshold - self._edge, self._shape, self._scale
         )
+        # beyond the end of a bounded tail
         if self._probability(np.exp(_LOWEST), threshold) >= probability:
             return 0.0
         found = rising_root(
@@ -361,6 +378,7 @@ class ScoreTail:
         if self._probability(efficiency, self._edge) >= probability:
             return self._edge
         depth = np.log(min(efficiency / self.fraction, 1.0))
+        # a hopeless extrapolation is infinite, which no root finder takes
         ends = np.minimum(quantile(depth, self._shape, self._scale), 1e300)
         return self._edge + rising_root(
             lambda excess: self._probability(efficiency, self._edge + excess) - probability,

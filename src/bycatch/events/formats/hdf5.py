@@ -50,6 +50,7 @@ class Reader(RandomAccess):
         except _BROKEN as error:
             raise damaged(path, "HDF5", error) from None
         chosen = None if inside is None else (inside.strip("/") or "/")
+        # without a name there must be exactly one table
         if chosen not in tables and (chosen is not None or len(tables) != 1):
             self.close()
             raise not_found(path, "table", inside, list(tables))
@@ -83,7 +84,7 @@ class Reader(RandomAccess):
             for name in columns:
                 place = self._places[name]
                 key = place.dataset.name
-                if key not in blocks:
+                if key not in blocks:  # columns of one data set share a read
                     blocks[key] = self._block(place, columns, start, stop)
                 result[name] = _cut_out(place, blocks[key])
         except InputError:
@@ -251,6 +252,7 @@ def _unpack(path: str, dataset: Any, start: int, stop: int) -> Any:
     height = dataset.chunks[0]
     size = int(np.prod(dataset.chunks)) * dataset.dtype.itemsize
     pieces = []
+    # whole chunks only can be unpacked
     for offset in range(start // height * height, stop, height):
         position = (offset, *(0 for _ in dataset.shape[1:]))
         mask, packed = dataset.id.read_direct_chunk(position)
@@ -258,8 +260,11 @@ def _unpack(path: str, dataset: Any, start: int, stop: int) -> Any:
         if not mask and int.from_bytes(packed[4:8], "little") != size:
             message = "a chunk has a wrong size"
             raise OSError(message)
+        # a set mask means that the filter was skipped for this chunk
         data = packed if mask else library.decompress(packed)
         rows = np.frombuffer(data, dtype=dataset.dtype).reshape(dataset.chunks)
+        # the first and the last chunk reach beyond what is asked for
         pieces.append(rows[max(start - offset, 0) : stop - offset])
     whole = np.concatenate(pieces) if pieces else np.empty((0, *dataset.chunks[1:]), dataset.dtype)
+    # chunks at the edge are padded
     return whole[(slice(None), *(slice(size) for size in dataset.shape[1:]))]

@@ -77,7 +77,9 @@ class Resolution:
         energy : ndarray of shape (n,), in GeV
         eta : ndarray of shape (n,)
         """
+        # beyond the last edge nothing is kept, so any value does
         part = np.minimum(np.searchsorted(self.eta, np.abs(eta)), len(self.eta) - 1)
+        # the floor only keeps a particle without energy from dividing by zero
         stochastic = np.asarray(self.stochastic)[part] / np.sqrt(np.maximum(energy, 1e-9))
         sigma: NDArray[np.float64] = np.hypot(stochastic, np.asarray(self.constant)[part])
         return sigma
@@ -162,12 +164,16 @@ def detect(particles: Any, detector: Detector, rng: np.random.Generator) -> Any:
     eta = pseudorapidity(flat["px"], flat["py"], flat["pz"])
     kind = _seen_as(flat["id"], flat["charge"], pt, eta, detector, rng)
     sigma = _sigma(kind, flat["E"], pt, eta, detector)
+    # a smearing below zero would turn the momentum round
     scale = np.maximum(1.0 + sigma * rng.standard_normal(len(pt)), 0.0)
+    # thresholds in the order of the kinds: charged, neutral, photon, electron, muon
     low = np.array([detector.pt_min[i] for i in (0, 2, 1, 0, 0)])
     keep = (kind >= 0) & (np.abs(eta) < detector.eta_max)
+    # -1, not seen, is out already and would count from the end of the table
     keep &= pt * scale > low[np.maximum(kind, 0)]
     kept = ak.to_numpy(ak.sum(ak.unflatten(keep, counts), axis=1))
     charged = np.isin(kind, (CHARGED_HADRON, ELECTRON, MUON))
+    # momentum and energy by one factor: directions are measured without error
     fields = {name: (flat[name] * scale)[keep] for name in ("px", "py", "pz", "E")}
     fields["charge"] = np.where(charged, flat["charge"], 0).astype(np.int8)[keep]
     fields["kind"] = kind.astype(np.int8)[keep]
@@ -195,11 +201,13 @@ def _seen_as(
     hard = (pt > detector.track_edges[1]).astype(np.intp)
     efficiency = np.asarray(detector.track_efficiency)[forward, hard]
     efficiency[muon] = np.where(pt[muon] > detector.muon_pt, detector.muon_efficiency, 0.0)
+    # particles without pT have no direction that a tracker could see
     efficiency[(np.abs(eta) >= detector.track_eta) | (pt <= 0.0)] = 0.0
     lost = (charge != 0) & (rng.random(len(pt)) >= efficiency)
+    # without its track the calorimeter takes it for a neutral one
     kind[lost & (kind == CHARGED_HADRON)] = NEUTRAL_HADRON
-    kind[lost & (kind == ELECTRON)] = PHOTON
-    kind[lost & muon] = -1
+    kind[lost & (kind == ELECTRON)] = PHOTON  # a shower without a track
+    kind[lost & muon] = -1  # nothing but its track tells of a muon
     return kind
 
 

@@ -91,6 +91,7 @@ def jets_in_window(batch: Batch, window: JetWindow) -> Jets:
     import awkward as ak  # noqa: PLC0415 - slow to import
 
     candidates = detect(final_state(batch), FULL, batch.rng)
+    # below the window, so that "leading" is judged among all hard jets
     jets = cluster(candidates, window.radius, pt_min=0.5 * window.pt[0])[:, : window.n_leading]
     low, high = window.pt
     inside = (jets.pt >= low) & (jets.pt < high) & (abs(jets.eta) < window.eta_max)
@@ -134,6 +135,7 @@ def hard_quarks(batch: Batch, parents: tuple[int, ...]) -> Any:
 
     record = batch.record
     quark = (abs(record.id) <= 5) | (abs(record.id) == _DARK_QUARK)
+    # status 23: outgoing of the hardest process, before showers
     outgoing = record[(abs(record.status) == 23) & quark]
     mother = record.id[outgoing.mother1]
     wanted = ak.zeros_like(mother, dtype=bool)
@@ -172,6 +174,7 @@ def within(found: Jets, quarks: Any, distance: float, number: int) -> NDArray[np
     total = [ak.sum(own[name], axis=1) for name in ("px", "py", "pz", "E")]
     _, eta, phi, _ = pt_eta_phi_mass(*total)
     centre = delta_r(eta, phi, found.jets.eta, found.jets.phi) < distance
+    # all of nothing is true, hence the number
     all_near = ak.all(near, axis=1) & (ak.num(own, axis=1) == number) & centre
     return np.asarray(all_near, dtype=np.bool_)
 

@@ -96,6 +96,7 @@ class Identification:
         i_eta = np.searchsorted(self.eta, np.abs(eta), side="right")
         inside = (i_pt >= 0) & (i_eta < len(self.eta))
         table = np.asarray(self.efficiency)
+        # clipped to read the table; what lies outside is zero below
         values = table[np.minimum(i_eta, len(self.eta) - 1), np.maximum(i_pt, 0)]
         return np.where(inside, values, 0.0)
 
@@ -132,6 +133,7 @@ def leptons(candidates: Any, kind: int, rng: np.random.Generator) -> Any:
     kinds = ak.to_numpy(ak.flatten(candidates.kind))
     counts = ak.to_numpy(ak.num(candidates))
     found = np.flatnonzero(kinds == kind)
+    # drawn before the isolation: the numbers depend on the kind alone
     identified = rng.random(len(found)) < IDENTIFICATION[kind](pt[found], eta[found])
     found = found[identified]
     # In the precision of files, so that what a file says is below the cut is what was below it.
@@ -200,12 +202,14 @@ def isolation(
     start = np.cumsum(counts) - counts
     target, other = pairs(counts[event], start[event])
     here = targets[target]
+    # nothing isolates an object from itself
     near = (here != other) & (delta_r(eta[here], phi[here], eta[other], phi[other]) < radius)
     target, other = target[near], other[near]
     column = np.zeros(len(other), dtype=np.int64)
     column[kinds[other] == NEUTRAL_HADRON] = 1
     column[kinds[other] == PHOTON] = 2
     n = len(targets)
+    # one bincount for all three kinds: the column is the slow index
     sums = np.bincount(column * n + target, weights=pt[other], minlength=3 * n).reshape(3, n)
     relative: NDArray[np.float64] = sums / pt[targets]
     return relative
@@ -305,9 +309,11 @@ def b_tags(found: Any, hadrons: Any, rng: np.random.Generator) -> tuple[Any, Any
     there = [ak.to_numpy(ak.flatten(hadrons[name])) for name in ("eta", "phi", "flavour")]
     near = delta_r(eta[jet], phi[jet], there[0][hadron], there[1][hadron]) < CONE
     flavour = np.zeros(len(eta), dtype=np.int8)
+    # .at: a jet may have several hadrons near, and the heaviest counts
     np.maximum.at(flavour, jet[near], there[2][hadron[near]])
     efficiency = np.zeros(6)
     efficiency[list(B_TAG)] = list(B_TAG.values())
+    # one number per jet, tagged or not, so that the stream does not depend on the outcome
     tag = (rng.random(len(eta)) < efficiency[flavour]) & (np.abs(eta) < B_TAG_ETA)
     return ak.unflatten(tag.astype(np.int8), counts), ak.unflatten(flavour, counts)
 
@@ -354,6 +360,7 @@ def pairs(
         Object, and position within its stretch.
     """
     first = np.repeat(np.arange(len(counts)), counts)
+    # 0, 1, 2, ... that begins anew for each object
     ramp = np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts)
     return first, start[first] + ramp
 
@@ -362,6 +369,7 @@ def _sorted(fields: dict[str, NDArray[Any]], event: NDArray[np.int64], n_events:
     """Return flat objects as ragged records by falling pt."""
     import awkward as ak  # noqa: PLC0415 - slow to import
 
+    # the last key is the first to sort by: event, then falling pT
     order = np.lexsort((-fields["pt"], event))
     counts = np.bincount(event, minlength=n_events)
     return ak.unflatten(ak.zip({key: values[order] for key, values in fields.items()}), counts)

@@ -101,11 +101,13 @@ def kept_share(event: HardEvent, prescale: Prescale) -> float:
         for code, pt, eta in event.partons
         if code in preference and pt > _HEAVY_PT and abs(eta) < _HEAVY_ETA
     ]
+    # 1 below the scale: a preference never disfavours
     value = max(total / prescale.partons, 1.0) ** prescale.partons_power
     value *= max(hardest / prescale.lepton, 1.0) ** prescale.lepton_power
     value *= max(heavy, default=1.0)
     if not heavy and not any(_may_trigger(*lepton) for lepton in event.leptons):
         value /= prescale.no_trigger
+    # a share above 1 is an event that is always kept, with its own weight
     return float(min(value / prescale.rate, 1.0))
 
 
@@ -219,6 +221,7 @@ def start_prescale(pythia: Any, seed: int, prescale: Prescale) -> Decisions:
 def _decays(process: Any) -> dict[int, tuple[Any, list[tuple[int, Any]]]]:
     """Return momentum and products (code, momentum) of every W and Z, by code."""
     found: dict[int, tuple[Any, list[tuple[int, Any]]]] = {}
+    # entries 0 to 4 are the system, the beams and the incoming partons
     for i in range(5, process.size()):
         if process[i].idAbs() in _BOSONS:
             found[process[i].id()] = (process[i].p(), [])

@@ -184,10 +184,12 @@ def calibrate(
     values = r[np.isfinite(r)]
     n = values.size
     mean, sd = float(values.mean()), float(values.std(ddof=1))
+    # the error of a variance needs the fourth moment: r need not be normal
     fourth = float(np.mean((values - mean) ** 4))
     sd_error = math.sqrt(max(fourth - sd**4, 0.0) / n) / (2 * sd)
     p = norm.sf(values)
     ks = None
+    # few events give few distinct p, which no KS test takes for uniform
     if kind == "mid-p" or expected >= ENOUGH_FOR_KS:
         ks = float(kstest(p, "uniform").pvalue)
     return LookCalibration(
@@ -224,6 +226,7 @@ def calibrate_global(p: Floats, n_toys: int, rng: np.random.Generator) -> Global
     -------
     GlobalCalibration
     """
+    # p comes in steps of 1 / (N + 1), which a KS test would see
     smooth = p - rng.random(p.size) / (n_toys + 1)
     fractions = tuple(_fraction(smooth, level) for level in LEVELS)
     return GlobalCalibration(p.size, n_toys, fractions, float(kstest(smooth, "uniform").pvalue))
@@ -249,6 +252,7 @@ def mid_p(r: Floats, reference: Floats) -> Floats:
     slack = 1e-6
     above = table.size - np.searchsorted(table, r + slack, side="right")
     equal = table.size - np.searchsorted(table, r - slack, side="left") - above
+    # half a toy more: p is never 0 or 1, whose quantiles are infinite
     return np.asarray((above + 0.5 * equal + 0.5) / (table.size + 1))
 
 

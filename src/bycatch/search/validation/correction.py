@@ -250,6 +250,7 @@ def _entry(
     n = z.shape[0]
     mean = float(z.mean())
     squares = (z - mean) ** 2
+    # n experiments, not looks: windows of one share their events
     sd = math.sqrt(float(squares.mean()) * n / (n - 1))
     toy_mean = float(toys[0].mean())
     toy_variance = float(np.mean(toys[1] ** 2 + (toys[0] - toy_mean) ** 2))

@@ -114,6 +114,7 @@ def smooth_density(counts: Floats, background: Background) -> MassDensity:
     grid = np.linspace(edges[0], edges[-1], _GRID)
     span = (float(edges[0]), float(edges[-1]))
     log = get_family(background.family).matrix(grid, order, background.sqrt_s, span) @ fit.coef[0]
+    # the norm cancels below; minus the maximum, nothing overflows
     density = np.exp(log - log.max())
     cumulative = np.concatenate([[0.0], np.cumsum((density[1:] + density[:-1]) / 2.0)])
     return MassDensity(grid, cumulative / cumulative[-1], order)
@@ -121,6 +122,7 @@ def smooth_density(counts: Floats, background: Background) -> MassDensity:
 
 def largest_mean(n_pool: int) -> float:
     """Return the largest mean number of events that a pool can serve without replacement."""
+    # solves mean + 5 sqrt(mean) = n_pool for the root of the mean
     root = (-_ROOM + np.sqrt(_ROOM**2 + 4.0 * n_pool)) / 2.0
     return float(max(root, 0.0) ** 2)
 
@@ -155,6 +157,7 @@ def draw_sample(
             f"{len(pool)}: use a smaller number of events per pseudo-experiment."
         )
         raise DataError(message)
+    # no event twice: copies could stand in two folds
     rows = rng.choice(len(pool), size=n, replace=False)
     label = None if pool.label is None else pool.label[rows]
     return Sample(density.draw(rng, n), pool.X[rows], pool.weight[rows], label, pool.features)

@@ -211,7 +211,7 @@ def _reference(
     rng = stream(plan.seed, "validation-reference", *cell)
     mean = density.fractions(edges) * table["n_selected"][:, *cell].mean()
     counts = rng.poisson(mean, (REFERENCE_TOYS, mean.size)).astype(np.float64)
-    counts = counts[counts.sum(axis=1) > 0]
+    counts = counts[counts.sum(axis=1) > 0]  # an empty spectrum has no fit
     background = plan.background.at_least(int(np.median(table["order"]))).on(edges)
     orders = planned_orders(counts, background, window_bins(edges, window))
     systematic = float(np.nanmedian(table["systematic"][:, *cell]))
@@ -230,6 +230,7 @@ def _correct(
     """Correct z, and r for the global p, by what other experiments gave; say which."""
     if applied is not None:
         return *_apply(z, r, plan, applied), str(plan.validation)
+    # a correction must not be judged by the experiments that it came from
     halves = [np.arange(z.shape[0]) % 2 == parity for parity in (0, 1)]
     finite = np.asarray(np.isfinite(z).all(axis=1))
     if min(int(finite[half].sum(axis=0).min()) for half in halves) < EXPECTED_FOR_SHOWN:

@@ -53,6 +53,7 @@ def goodness_of_fit(
         raise FitError(message)
     fit.require()
     toys = rng.poisson(fit.rate[0], size=(n_toys, fit.model.n_bins)).astype(np.float64)
+    # the same masked bins: toys must have the same freedom as the data
     again = fit_model(toys, fit.model, fit.mask if fit.mask.ndim == 1 else fit.mask[0])
     deviance = again.deviance[again.converged]
     if len(deviance) < (1.0 - _FAILED) * n_toys:
@@ -62,6 +63,7 @@ def goodness_of_fit(
         )
         raise FitError(message)
     observed = fit.deviance[0]
+    # ties count as worse, and toys of few events tie up to rounding
     worse = int((deviance >= observed - 1e-9 * abs(observed)).sum())
     return (worse + 1) / (len(deviance) + 1)
 

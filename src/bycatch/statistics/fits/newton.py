@@ -49,6 +49,7 @@ def _solve(curvature: Array, gradient: Array) -> Array:
     """Solve for the Newton step; a ridge of rounding size keeps a singular problem harmless."""
     diagonal = np.einsum("tii->ti", curvature)
     ridge = 1e-14 * np.nan_to_num(diagonal.max(axis=1), nan=1.0, posinf=1.0) + 1e-100
+    # a toy that overflowed gets a useless step, which halving then refuses
     safe = np.where(np.isfinite(curvature), curvature, 0.0)
     safe += ridge[:, None, None] * np.eye(curvature.shape[1])
     return np.asarray(np.linalg.solve(safe, gradient[..., None])[..., 0])
@@ -63,10 +64,11 @@ def _advance(
 ) -> tuple[tuple[Array, Array, Array, Array], NDArray[np.bool_]]:
     """Take the step, halved where the value would fall; also say where no step was left."""
     point, value, gradient, curvature = state
+    # near the maximum a good step may lower the value by rounding alone
     floor = value - 1e-13 * (1.0 + np.abs(value)) - rounding
     new_point = point + step
     new_value, new_gradient, new_curvature = objective(new_point, index)
-    bad = np.flatnonzero(~(new_value >= floor))
+    bad = np.flatnonzero(~(new_value >= floor))  # not `<`: a NaN is bad as well
     scale = 1.0
     for _ in range(_HALVINGS):
         if bad.size == 0:
@@ -81,6 +83,7 @@ def _advance(
         new_gradient[where] = trial_gradient[good]
         new_curvature[where] = trial_curvature[good]
         bad = bad[~good]
+    # no step was short enough: these stay where they were
     new_point[bad], new_value[bad] = point[bad], value[bad]
     new_gradient[bad], new_curvature[bad] = gradient[bad], curvature[bad]
     stuck = np.zeros(len(index), dtype=np.bool_)
@@ -141,13 +144,15 @@ def maximise(
             # the gradient that noisy), is harmless where nothing was left to gain
             idle = stuck | (state[1] - before <= noise[index])
             done = (decrement < tolerance) | (idle & (decrement < 1e-9 + noise[index]))
+            # what is stuck will be stuck again, and what is NaN stays NaN
             ended = done | stuck | ~np.isfinite(decrement)
             result.point[index], result.value[index] = state[0], state[1]
             result.curvature[index] = state[3]
             result.decrement[index] = decrement
+            # a negative decrement is a saddle or a minimum, which no rounding explains
             result.converged[index] = done & (decrement > -tolerance)
             keep = ~ended
-            index = index[keep]
+            index = index[keep]  # solved problems leave the batch: the last, slow ones are few
             state = (state[0][keep], state[1][keep], state[2][keep], state[3][keep])
     return Maximum(
         result.point,

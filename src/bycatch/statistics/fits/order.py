@@ -61,11 +61,14 @@ def choose_order(
     table = background.counts(counts)
     used = _outside(window_mask, table.shape[1])
     orders = _candidates(background.family, max_order, int(used.sum()))
+    # where the family ends below min_order, its highest order is the nearest
     if min_order is not None:
         orders = tuple(order for order in orders if order >= min_order) or orders[-1:]
     chosen = np.full(len(table), orders[0], dtype=np.int64)
+    # nothing to choose: no fit is needed (with min_order a failed fit still goes down)
     if len(orders) == 1 and min_order is None:
         return chosen
+    # once for all orders, or the ascent would compare deviances of different models
     decided = background.decided(table, orders[-1], used)
 
     def deviance(order: int, rows: NDArray[np.intp]) -> NDArray[np.float64]:
@@ -124,6 +127,7 @@ def _p_of_gain(
     """Return the p-value of the shorter function against one with `added` parameters more."""
     from scipy.special import chdtrc, fdtrc  # noqa: PLC0415
 
+    # nested fits can only gain; rounding may say otherwise
     gain = np.maximum(shorter - longer, 0.0)
     if test == "likelihood":
         return np.asarray(chdtrc(added, gain))
@@ -144,4 +148,5 @@ def _candidates(family: str, max_order: int | None, n_used: int) -> tuple[int, .
     if not orders:
         message = f"The background family {family!r} starts at order {every[0]}, above {top}."
         raise ConfigError(message)
+    # a fit with as many parameters as bins is perfect and says nothing
     return tuple(order for order in orders if order < n_used) or orders[:1]

@@ -100,6 +100,7 @@ class BatchFit:
         chosen = np.asarray(bins, dtype=np.bool_)
         slope = self.model.transformed(self.basis).sum_gradient(self.inner_coef, chosen)
         variance = np.einsum("tp,tpq,tq->t", slope, self.inner_covariance, slope)
+        # rounding can leave a variance just below zero where the error vanishes
         return self.rate[:, chosen].sum(axis=1), np.sqrt(np.maximum(variance, 0.0))
 
     def rate_error(self) -> Array:
@@ -207,6 +208,7 @@ def fit_model(
     coef = solution.inner @ solution.basis.T
     rate = np.full(table.shape, np.nan)
     good = np.flatnonzero(solution.status == OK)
+    # in inner coordinates: `coef` may have lost digits to cancellation
     rate[good] = model.transformed(solution.basis).rates(solution.inner[good], good)
     covariance = solution.basis @ solution.inverse @ solution.basis.T
     converged = solution.status == OK

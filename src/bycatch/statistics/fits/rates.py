@@ -34,6 +34,7 @@ def half_deviance(counts: Array, log_rate: Array, rate: Array) -> Array:
         Not positive; minus twice its sum is the deviance. Unlike the log-likelihood itself it does
         not lose digits where counts are large.
     """
+    # an empty bin contributes minus its rate: 0 log 0 is 0
     log_counts = np.log(np.where(counts > 0.0, counts, 1.0))
     return np.asarray(counts * (log_rate - log_counts) - (rate - counts))
 
@@ -134,6 +135,7 @@ class LogLinear:
         residual = counts - rate
         if used is not None:
             terms, residual, rate = terms * used, residual * used, rate * used
+        # one matrix product for all toys instead of a sum over bins for each
         products = (self.design[:, :, None] * self.design[:, None, :]).reshape(-1, p * p)
         return (
             terms.sum(axis=1),

@@ -108,7 +108,9 @@ class _Problem:
 
 def _orthonormal(model: RateModel, mean: Array, free: int) -> Array:
     """Return R^-1 of the QR decomposition weighted with the mean counts of the used bins."""
+    # a bin that no toy fills keeps some weight, or its rows would drop out of the decomposition
     weight = mean + 1e-3 * mean.mean() + 1e-9
+    # columns of equal length first: QR then compares directions and not units
     norm = np.sqrt((weight[:, None] * model.design**2).sum(axis=0))
     n_used, n_parameters = model.design.shape
     bad = n_used < free or not (norm > 0.0).all()
@@ -142,7 +144,10 @@ def _existence(problem: _Problem, n_free: NDArray[np.int64]) -> NDArray[np.int8]
         rows = problem.model.design[populated[toy]]
         if problem.penalty is not None:
             rows = np.concatenate([rows, problem.penalty[toy]])
+        # the one direction that leaves all populated bins as they are: the last right singular
+        # vector
         push = problem.model.design[empty[toy]] @ np.linalg.svd(rows)[2][-1]
+        # if it moves all empty bins the same way, the likelihood rises along it for ever
         if not ((push > 0.0).any() and (push < 0.0).any()):
             status[toy] = SEPARATED
     status[missing >= 2] = FEW
@@ -152,6 +157,7 @@ def _existence(problem: _Problem, n_free: NDArray[np.int64]) -> NDArray[np.int8]
 
 def _least_squares(model: RateModel, mean: Array) -> Array:
     """Return start values from a weighted least-squares fit of log(mean counts)."""
+    # half an event at most: the logarithm of an empty bin must exist and hardly count
     weight = mean + 0.5 * min(1.0, float(mean.max())) + 1e-300
     root = np.sqrt(weight)
     target = root * (np.log(weight) - model.log_exposure)
@@ -162,6 +168,7 @@ def _start(problem: _Problem) -> Array:
     """Fit the mean of all toys and scale its normalisation to each: the start of every fit."""
     weights = problem.weights()
     seen = weights.sum(axis=0)
+    # each bin averages only the toys that use it, since masks may differ
     mean = (problem.counts * weights).sum(axis=0) / np.maximum(seen, 1.0)
     inner = _least_squares(problem.model, mean)
     zero = np.zeros(1, dtype=np.intp)
@@ -174,12 +181,16 @@ def _start(problem: _Problem) -> Array:
             problem.centre,
             None if problem.penalty is None else problem.penalty.mean(axis=0)[None],
         )
+        # only a start value: full precision would be wasted on it
         found = maximise(pooled.objective, inner[None], tolerance=1e-6)
         inner = found.point[0] if found.converged[0] else inner
     expected = weights @ problem.model.rates(inner[None], zero)[0]
     total = (problem.counts * weights).sum(axis=1)
+    # the coefficients that multiply all rates by e: the normalisation in inner coordinates
     constant = np.linalg.lstsq(problem.model.design, np.ones(len(mean)), rcond=None)[0]
+    # an empty toy, or a start that expects nothing, must not give an infinite start value
     ratio = np.log(np.maximum(total, 0.5) / np.maximum(expected, 1e-9))
+    # e^30 is more than any spectrum holds; beyond, exp would overflow before the first step
     return np.asarray(inner + np.clip(ratio, -30.0, 30.0)[:, None] * constant)
 
 
@@ -189,6 +200,7 @@ def _invert(curvature: Array) -> Array:
         return np.asarray(np.linalg.inv(curvature))
     except np.linalg.LinAlgError:
         result = np.full_like(curvature, np.inf)
+        # one singular toy must not cost the others their inverse
         regular = np.linalg.cond(curvature) < 1e15
         result[regular] = np.linalg.inv(curvature[regular])
         return result
@@ -201,6 +213,7 @@ def _prior_in_basis(
     if prior is None:
         return None, None
     precision = np.broadcast_to(prior.precision, (n_toys, len(basis)))
+    # diagonal in the coefficients, a full matrix in the inner ones
     penalty = np.einsum("jp,tj,jq->tpq", basis, precision, basis)
     return np.asarray(np.linalg.solve(basis, prior.mean)), np.asarray(penalty)
 
@@ -230,7 +243,9 @@ def solve(
     keep = np.asarray(used if used.ndim == 1 else used.any(axis=0))
     small, data = model.on_bins(keep), counts[:, keep]
     each = None if used.ndim == 1 else used[:, keep].astype(np.float64)
+    # masked bins hold no counts from here on, so that sums need no mask
     data = data if each is None else data * each
+    # a penalised coefficient is always determined: existence asks only for the free ones
     penalised = 0 if prior is None else (np.broadcast_to(prior.precision, (n_toys, p)) > 0.0).sum(1)
     n_free = np.broadcast_to(np.asarray(p - penalised, dtype=np.int64), (n_toys,))
     basis = _orthonormal(small, data.mean(axis=0), int(n_free.min(initial=p)))
@@ -248,8 +263,10 @@ def solve(
             problem.part(rows).objective, start[low : low + _BLOCK], rounding=_NOISE * total
         )
         spread = _invert(best.curvature)
+        # the basis is orthonormal for the mean toy, so variances are about 1 / size there
         size = total / max(float(data.sum(axis=1).mean()), 1e-300)
         tight = np.einsum("tpp->tp", spread).max(axis=1) * size < _LOOSE
+        # Newton stops on a plateau as well, where the likelihood has no maximum at all
         status[rows[~tight]] = SEPARATED
         status[rows[~best.converged]] = STALLED
         inner[rows], value[rows], inverse[rows] = best.point, best.value, spread

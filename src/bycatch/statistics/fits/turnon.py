@@ -78,12 +78,14 @@ class _Spectrum:
     def step(self, turn_on: float, width: float) -> Array:
         """Return log([1 + tanh t] / 2) at the centres of the bins, without overflow."""
         centres = 0.5 * (self.bounds[:-1] + self.bounds[1:])
+        # [1 + tanh t] / 2 = 1 / (1 + exp(-2t)), whose logarithm this is
         return np.asarray(-np.logaddexp(0.0, -2.0 * (centres - turn_on) / width))
 
     def rates(self, point: NDArray[np.float64]) -> tuple[Array, Array]:
         """Return log rates and rates for (inner coefficients, turn-on, log width)."""
         log_rate = self.design @ (self.basis @ point[:_ORDER]) + bin_offset(self.bounds)
         log_rate = log_rate + self.step(point[-2], float(np.exp(point[-1])))
+        # exp of more overflows, and MIGRAD tries wild points
         log_rate = np.clip(log_rate, -690.0, 690.0)
         return log_rate, np.exp(log_rate)
 
@@ -163,8 +165,10 @@ def _minuit(spectrum: _Spectrum, start: NDArray[np.float64]) -> Minuit:
     bounds = spectrum.bounds
     extent = float(bounds[-1] - bounds[0])
     minuit = Minuit(spectrum.cost, start)
-    minuit.errordef = Minuit.LEAST_SQUARES
+    minuit.errordef = Minuit.LEAST_SQUARES  # the cost is the deviance, -2 log L
+    # far below the range the step is 1 everywhere, so there is nothing to learn beyond
     minuit.limits[_ORDER] = (float(bounds[0]) - extent, float(bounds[-1]))
+    # a step within one bin looks the same however steep it is
     narrow = 0.05 * float(np.diff(bounds).min())
     minuit.limits[_ORDER + 1] = (float(np.log(narrow)), float(np.log(extent)))
     return minuit

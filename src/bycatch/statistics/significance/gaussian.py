@@ -105,12 +105,14 @@ def gaussian_excess(
     bounds, table = background.edges, background.counts(counts)
     shape = gaussian_shape(bounds, mass, sigma)
     centres = 0.5 * (bounds[:-1] + bounds[1:])
+    # two standard deviations hold 95 % of the peak; at least one bin, for narrow peaks
     core = np.abs(centres - mass) <= max(2.0 * sigma, float(np.abs(centres - mass).min()))
     order_of = np.broadcast_to(np.asarray(orders, dtype=np.int64), (len(table),))
     events = np.broadcast_to(np.asarray(systematic, dtype=np.float64), (len(table),))
     result = Results.empty(len(table))
     for order in np.unique(order_of):
         rows = np.flatnonzero(order_of == order)
+        # all bins: the null hypothesis has no peak to leave out
         null = background.fit(table[rows], int(order))
         result.n_window[rows] = table[rows][:, core].sum(axis=1)
         result.status[rows] = null.status
@@ -147,6 +149,7 @@ class _Peak:
             raised=raised,
             model=null.model.transformed(null.basis),
             shape=shape,
+            # the error of mu if the background were known
             unit=1.0 / np.sqrt((shape**2 / rate).sum(axis=1)),
             first=null.inner_coef[rows],
             null_value=null.loglike[rows],
@@ -193,13 +196,15 @@ class _Peak:
         curvature = curvature + np.matmul((mixed * weight[..., None]).transpose(0, 2, 1), mixed)
         bend = np.matmul((slopes * (excess / background)[..., None]).transpose(0, 2, 1), slopes)
         curvature[:, 1:, 1:] -= bend
+        # far from the maximum the observed information need not be positive
         values, vectors = np.linalg.eigh(np.nan_to_num(curvature))
+        # turned round, a step goes uphill; bounded, it stays finite
         values = np.maximum(np.abs(values), 1e-6)
         return value, gradient, np.matmul(vectors * values[:, None, :], vectors.transpose(0, 2, 1))
 
     def climb(self, start: Array, rows: Index, *, constrained: bool) -> Maximum:
         """Maximise with the expected information, then the slow ones with the observed one."""
-        noise = 1e-14 * self.counts[rows].sum(axis=1)
+        noise = 1e-14 * self.counts[rows].sum(axis=1)  # rounding of a sum over that many events
 
         def scoring(point: Array, index: Index) -> tuple[Array, Array, Array]:
             found = self.objective(point, rows[index])

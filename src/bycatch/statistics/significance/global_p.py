@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 _ONE_SIGMA = 0.6826894921370859
-_SMALLEST_TAIL = 20
+_SMALLEST_TAIL = 20  # the error of the slope is 1 / sqrt(20), a fifth, at most
 
 
 @dataclass(frozen=True)
@@ -161,9 +161,10 @@ def global_p(observed: float, toys: NDArray[np.float64]) -> GlobalP:
     if math.isnan(observed) or bool(np.isnan(maxima).any()):
         message = "A global p-value cannot be counted with NaN among the toys or as observation."
         raise ValueError(message)
-    exceeding = int(np.count_nonzero(maxima >= observed))
+    exceeding = int(np.count_nonzero(maxima >= observed))  # >=: a tie is as extreme as the data
     p = (exceeding + 1) / (maxima.size + 1)
     interval = binomial_interval(exceeding, maxima.size)
+    # + 0.0 turns -0.0 into 0.0
     return GlobalP(p, interval, float(norm.isf(p)) + 0.0, maxima.size, exceeding)
 
 
@@ -221,13 +222,14 @@ def tail_extrapolation(
             f"{n_tail} there; use more toys."
         )
         raise ValueError(message)
-    threshold = float(t[-n_tail - 1])
+    threshold = float(t[-n_tail - 1])  # the largest toy that is not in the tail
     scale = float(np.mean(t[-n_tail:] - threshold))
     if not scale > 0:
         message = "The largest toys are all equal, so their tail has no slope."
         raise ValueError(message)
     beyond = float(-norm.logsf(observed)) - threshold
     log_p = math.log(n_tail / t.size) - beyond / scale
+    # the errors of the slope and of the share k/N, both relative to p
     relative = math.hypot(beyond / scale / math.sqrt(n_tail), math.sqrt(1 / n_tail - 1 / t.size))
     message = (
         f"Extrapolation of an exponential tail fitted to the {n_tail} largest of {t.size} toys."
@@ -287,6 +289,7 @@ def gross_vitells(
         message = f"No scan of the {z.shape[0]} toys crosses {level:g} upwards: use a denser scan."
         raise ValueError(message)
     mean = crossings / z.shape[0]
+    # measured between scans: upcrossings within one are not independent
     spread = float(np.std(counts, ddof=1)) if z.shape[0] > 1 else math.sqrt(crossings)
     error = spread / math.sqrt(z.shape[0])
     falling = math.exp(-(observed**2 - level**2) / 2)

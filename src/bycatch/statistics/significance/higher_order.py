@@ -55,6 +55,7 @@ def third_order(
     ndarray of shape (len(rows),)
         NaN where a fit failed or the correction exceeds 1 (the expansion does not hold there).
     """
+    # failed fits are NaN, and r of zero divides by zero before it is replaced
     with np.errstate(all="ignore"):
         gamma = free.coef[:, 0]
         gain = np.maximum(free.loglike - null.loglike[rows], 0.0)
@@ -63,12 +64,14 @@ def third_order(
         shift = (np.log(np.abs(gamma)) + information - np.log(np.abs(r))) / r
         near = np.flatnonzero(np.abs(r) < _SMALL)
         shift[near] = _limit(null, rows[near], model, inside)
+        # NaN tells the caller to keep r as it is
         return np.where(np.abs(shift) <= _LARGEST, shift, np.nan)
 
 
 def _log_information(fit: BatchFit) -> Array:
     """Return log |j| in the coordinates of `coef`."""
     inner = np.linalg.slogdet(fit.inner_covariance)[1]
+    # the determinant in `coef` follows from the change of basis, without inverting
     return np.asarray(-inner - 2.0 * np.linalg.slogdet(fit.basis)[1])
 
 

@@ -51,6 +51,7 @@ def with_least_order(
     counts, _ = np.histogram(mass, edges, weights=weight)
     squares, _ = np.histogram(mass, edges, weights=weight**2)
     total, square = float(counts.sum()), float(squares.sum())
+    # no Poisson fit exists: each look then chooses for itself
     if total <= 0 or square <= 0 or counts.min() < 0:
         return background
     counts, smooth = counts * (total / square), background.on(edges)

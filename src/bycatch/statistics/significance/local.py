@@ -105,6 +105,7 @@ def window_bins(edges: ArrayLike, window: tuple[float, float]) -> NDArray[np.boo
         If an end is not a bin edge, the window is empty, or it leaves no bin outside.
     """
     bounds = check_edges(edges)
+    # edges come from decimal numbers and arithmetic: equal means to a millionth of a bin
     slack = 1e-6 * float(np.diff(bounds).min())
     for end in window:
         if np.abs(bounds - end).min() > slack:
@@ -213,6 +214,7 @@ class Results:
         from scipy.special import ndtr  # noqa: PLC0415
 
         good = self.status == OK
+        # adding it turns the numbers of failed fits into NaN, whatever they were
         nan = np.where(good, 0.0, np.nan)
         r = np.sign(self.signal) * np.sqrt(2.0 * np.maximum(self.gain, 0.0)) + nan
         return LocalBatch(
@@ -221,6 +223,7 @@ class Results:
             z=r.copy(),
             signal=self.signal + nan,
             signal_error=np.sqrt(self.signal_variance) + nan,
+            # no correction known is no correction
             r_star=r + np.where(np.isfinite(self.shift), self.shift, 0.0),
             background=self.background + nan,
             background_error=np.sqrt(self.variance) + nan,
@@ -255,7 +258,9 @@ def _excess(
     if rows.size:
         free = fit_model(counts[rows], with_signal_column(model, inside))
         _alternative(result, rows, free, model, inside)
+    # the free signal absorbs all of the window, so this difference is its estimate
     result.signal[:] = result.n_window - result.background
+    # Poisson error of the window and error of the background under it are independent
     result.signal_variance[:] = result.n_window + result.variance
     null = fit_model(counts, model)
     if free is not None:
@@ -321,6 +326,7 @@ def _subtract_null(
     if rows.size:
         width = model.n_parameters + 1
         precision = np.zeros((len(rows), width))
+        # gamma is a relative change of the background, hence s / B
         precision[:, 0] = (result.background[rows] / systematic[rows]) ** 2
         prior = Prior(np.zeros(width), precision)
         fit = fit_model(counts[rows], with_signal_column(model, inside), prior=prior)

@@ -62,10 +62,12 @@ def _compare(observed: float, toys: Array, width: float | None = None) -> ToyP:
             f"unknown; use a lower order or more events."
         )
         raise FitError(message)
-    slack = 1e-7 * (1.0 + abs(observed))
+    slack = 1e-7 * (1.0 + abs(observed))  # equal counts give equal r only up to the fits' rounding
     above = float((good > observed + slack).sum())
+    # few events make ties common: counted whole they would bias p upwards
     above += 0.5 * float((np.abs(good - observed) <= slack).sum())
     fraction = above / n
+    # no toy above is no error of zero
     error = max(float(np.sqrt(fraction * (1.0 - fraction) / n)), 1.0 / (n + 1))
     return ToyP((above + 1.0) / (n + 1.0), error, observed, n, n_failed, width)
 
@@ -118,6 +120,7 @@ def toy_calibrated_p(
     rate = np.repeat(null.rate, n_toys, axis=0)
     if systematic > 0.0:
         spread = systematic / rate[0, inside].sum()
+        # a relative change, as the fit has it; an additive one could go negative
         rate[:, inside] *= np.exp(spread * rng.standard_normal(n_toys))[:, None]
     toys = window_excess(rng.poisson(rate), background, window, order, systematic)
     return _compare(float(data.r[0]), toys.r)
@@ -203,7 +206,9 @@ def _with_peaks(
     from bycatch.statistics.significance.gaussian import gaussian_shape  # noqa: PLC0415
 
     shapes = np.stack([gaussian_shape(bounds, mass, width) for width in widths])
+    # the width of a spurious peak is not known either
     shape = shapes[rng.integers(len(widths), size=len(rate))]
     strength = systematic * rng.standard_normal(len(rate))
     lowest = -(rate / np.maximum(shape, 1e-300)).min(axis=1)
+    # a little short of the edge: a rate of exactly zero forbids any event
     return np.asarray(rate + np.maximum(strength, 0.999 * lowest)[:, None] * shape)

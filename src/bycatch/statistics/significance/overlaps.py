@@ -113,7 +113,9 @@ def build_patterns(
     sums = np.array([_histogram(bins[row], w[row], n_bins) for row in picked])
     squares = np.array([_histogram(bins[row], w[row] ** 2, n_bins) for row in picked])
     look_scale = _scale(sums, squares)
+    # negative weights may leave a bin below zero, which no Poisson fit takes
     null = spectra.nulls(np.maximum(sums * look_scale[:, None], 0.0), shape)
+    # what no look selects needs no toy, and nothing inside of the strongest window may be copied
     kept = used[bins] & picked.any(axis=0)
     if not kept.any():
         message = (
@@ -123,7 +125,8 @@ def build_patterns(
         raise DataError(message)
     member, code = _codes(picked[:, kept])
     start = _start(code, bins[kept], w[kept], member.shape[0], spectra, shape, seed)
-    member = member[start.pattern]
+    member = member[start.pattern]  # the patterns were sorted and thinned: their looks follow
+    # back to sums of weights: that is what looks share
     target = _nested(null / look_scale[:, None], member)
     deviation = _fit_margins(start.rate, start.weight, member, target)
     return Patterns(
@@ -245,6 +248,7 @@ def _codes(selected: Bools) -> tuple[Bools, NDArray[np.int64]]:
         part = selected[low : low + 32].astype(np.int64)
         bits = np.einsum("le,l->e", part, np.int64(1) << np.arange(part.shape[0], dtype=np.int64))
         # Codes stay below 2^31 and bits below 2^32, so that together they fit 63 bits.
+        # renumbered after each 32 looks, so that any number of looks fits 63 bits
         code = np.unique((code << 32) | bits, return_inverse=True)[1]
     first = np.unique(code, return_index=True)[1]
     return np.ascontiguousarray(selected[:, first].T), code
@@ -259,6 +263,7 @@ def _nested(target: Floats, member: Bools) -> Floats:
     for tight in np.argsort(-size, kind="stable"):
         wider = np.flatnonzero((overlap[tight] == size[tight]) & (size > size[tight]))
         if wider.size and size[tight]:
+            # a little below, so that the patterns of the rest keep a positive rate
             result[tight] = np.minimum(result[tight], _ROOM * result[wider].min(axis=0))
     return result
 
@@ -266,7 +271,9 @@ def _nested(target: Floats, member: Bools) -> Floats:
 def _fit_margins(rate: Floats, weight: Floats, member: Bools, target: Floats) -> float:
     """Scale rates in place until each look's sum of patterns is its target; return the rest."""
     rows = [np.flatnonzero(column) for column in member.T]
+    # each scaling disturbs the others a little and the last is exact: the smallest looks come last
     looks = [i for i in np.argsort([-r.size for r in rows], kind="stable") if rows[i].size]
+    # a deviation counts in units of what a toy would fluctuate by
     error = np.sqrt(np.maximum(target, 1.0))
     worst = np.inf
     for _ in range(_CYCLES):
@@ -274,6 +281,7 @@ def _fit_margins(rate: Floats, weight: Floats, member: Bools, target: Floats) ->
         for i in looks:
             present = weight[rows[i]] @ rate[rows[i]]
             worst = max(worst, float(np.max(np.abs(present - target[i]) / error[i])))
+            # a bin without any pattern cannot be scaled
             factor = np.divide(target[i], present, out=np.ones_like(present), where=present > 0)
             rate[rows[i]] *= factor
         if worst < _TOLERANCE:

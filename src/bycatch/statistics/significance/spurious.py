@@ -89,6 +89,7 @@ def spurious_signals(
     """
     table, family = background.counts(counts), background.family
     inside = window_bins(background.edges, window)
+    # the reference must not share the approximation that is judged
     exact = replace(background, integrate="auto")
     nominal = exact.fit(table, order, ~inside).require()
     # bycatch's own alone: installing a package must not change a number

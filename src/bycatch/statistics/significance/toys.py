@@ -101,6 +101,7 @@ def toy_block(
         spectra = np.ascontiguousarray(counts[:, i])
         orders = planned_orders(spectra, smooth, window_bins(smooth.edges, window))
         local = window_excess(spectra, smooth, window, orders, float(systematics[i]))
+        # a failed fit is no look, in toys as in the data
         r[:, i] = np.where(local.converged, local.r, np.nan)
     return ToyBlock(r, ~np.isnan(r))
 
@@ -159,7 +160,7 @@ def merge_blocks(blocks: Sequence[Floats], names: Sequence[str] = ()) -> ToyMaxi
     """
     r = np.concatenate(blocks)
     failed = np.isnan(r)
-    filled = np.where(failed, -np.inf, r)
+    filled = np.where(failed, -np.inf, r)  # -inf never wins the maximum; NaN would win all
     share = failed.mean(axis=0)
     bad = np.flatnonzero(share > MOST_FAILED)
     listed = ", ".join(

@@ -93,6 +93,7 @@ def overlay(
 
     number = rng.poisson(mean, len(hard)).astype(np.int64)
     drawn = rng.integers(len(pool), size=int(number.sum()))
+    # turned and mirrored, one collision of the pool serves many times
     turn, mirror = rng.uniform(-np.pi, np.pi, len(drawn)), rng.choice((-1.0, 1.0), len(drawn))
     sizes = ak.to_numpy(ak.num(pool))[drawn]
     chosen = ak.flatten(pool[drawn])
@@ -134,10 +135,12 @@ def pileup_density(candidates: Any) -> NDArray[np.float64]:
     inside = np.abs(eta) < _TILE_ETA
     n_eta, n_phi = _TILES
     row = ((eta[inside] + _TILE_ETA) * (n_eta / (2.0 * _TILE_ETA))).astype(np.int64)
+    # % n_phi: an azimuth of exactly pi is the first tile again
     column = ((azimuth(px, py)[inside] + np.pi) * (n_phi / (2.0 * np.pi))).astype(np.int64) % n_phi
     cell = (event[inside] * n_eta + np.minimum(row, n_eta - 1)) * n_phi + column
     sums = np.bincount(cell, np.hypot(px, py)[inside], n * n_eta * n_phi).reshape(n, -1)
     area = 2.0 * _TILE_ETA / n_eta * 2.0 * np.pi / n_phi
+    # the median: a few hard jets fill few tiles
     density: NDArray[np.float64] = np.median(sums, axis=1) / area
     return density
 
@@ -158,11 +161,12 @@ def select_jets(batch: Batch, *, mean: float) -> Selection:
     particles, added = overlay(hard, batch.shared, mean, batch.rng)
     candidates = detect(particles, FULL, batch.rng)
     true = _jets(hard, _PT_MIN, _ETA_MAX)
+    # wider than the true jets, or matches at the edges would be cut away
     seen = _jets(candidates, 0.3 * _PT_MIN, _ETA_MAX + _MATCH)
     clean = _jets(candidates[candidates.index >= 0], 0.3 * _PT_MIN, _ETA_MAX + _MATCH)
     to_seen, to_true = _nearest(true, seen), _nearest(seen, true)
     row = np.flatnonzero(to_seen >= 0)
-    row = row[to_true[to_seen[row]] == row]
+    row = row[to_true[to_seen[row]] == row]  # both must be each other's nearest
     to_clean = _nearest(true, clean)[row]
     true_flat, seen_flat, clean_flat = (ak.flatten(some) for some in (true, seen, clean))
     chosen = seen_flat[to_seen[row]]
@@ -173,7 +177,7 @@ def select_jets(batch: Batch, *, mean: float) -> Selection:
     columns |= {f"{k}_reco": _single(chosen[k]) for k in _FOUR}
     event = np.repeat(np.arange(len(batch)), ak.to_numpy(ak.num(true)))[row]
     columns["rho"] = pileup_density(candidates)[event].astype(np.float32)
-    columns["n_vertices"] = (added[event] + 1).astype(np.int16)
+    columns["n_vertices"] = (added[event] + 1).astype(np.int16)  # and the hard one
     columns["n_constituents"] = ak.to_numpy(ak.num(chosen.constituents)).astype(np.int16)
     columns["weight"] = batch.weight[event]
     return Selection(event, columns)
