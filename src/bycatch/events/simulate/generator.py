@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bycatch.errors import ConfigError, DataError, InputError
+from bycatch.errors import ConfigError, DataError
+from bycatch.events.simulate.library import pythia_library
 from bycatch.events.simulate.prescale import Prescale, start_prescale
 
 __all__ = [
@@ -25,26 +25,10 @@ __all__ = [
     "Generator",
     "ParticleTable",
     "make_pythia",
-    "pythia_library",
     "pythia_version",
 ]
 
 _MB_TO_PB = 1e9
-
-
-def pythia_library() -> Any:
-    """Return Pythia's module.
-
-    Raises
-    ------
-    InputError
-        If Pythia is not installed.
-    """
-    try:
-        return import_module("pythia8mc")
-    except ImportError:
-        message = 'Simulation needs an extra: pip install "bycatch[simulate]".'
-        raise InputError(message) from None
 
 
 def pythia_version() -> str:

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bycatch.errors import DataError
+from bycatch.events.simulate.library import pythia_library
 
 __all__ = ["SCALE", "Decisions", "HardEvent", "Prescale", "kept_share", "start_prescale"]
 
@@ -187,8 +188,6 @@ def start_prescale(pythia: Any, seed: int, prescale: Prescale) -> Decisions:
         Of the decisions.
     prescale : Prescale
     """
-    from bycatch.events.simulate.generator import pythia_library  # noqa: PLC0415 - loads Pythia
-
     decisions = Decisions(prescale, np.random.default_rng(seed))
 
     class Hook(pythia_library().UserHooks):  # type: ignore[misc]  # known at run time only

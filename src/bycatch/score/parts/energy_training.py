@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -21,12 +20,10 @@ from bycatch.learn.inputs import as_tensor
 from bycatch.learn.members import MemberRows
 from bycatch.learn.trainer import Batch, TrainingOptions, train
 from bycatch.learn.wasserstein import sliced_wasserstein, unit_directions
+from bycatch.score.base import Inputs
+from bycatch.score.parts.energy import Energy
 from bycatch.score.parts.neural import Noise
 from bycatch.tasks.random import child_seed, stream
-
-if TYPE_CHECKING:
-    from bycatch.score.base import Inputs
-    from bycatch.score.parts.energy_based import EnergyScore
 
 __all__ = ["RATIO", "Backoff", "EnergyTraining", "Recovery", "Round", "Watch", "train_energy"]
 
@@ -97,12 +94,12 @@ class EnergyTraining:
 
     Parameters
     ----------
-    score : EnergyScore
+    score : Energy
     seeds : sequence of int
         Of the noise of each member.
     """
 
-    def __init__(self, score: EnergyScore, seeds: Sequence[int]) -> None:
+    def __init__(self, score: Energy, seeds: Sequence[int]) -> None:
         self._score = score
         self._seeds = list(seeds)
         self._noise = Noise(seeds)
@@ -262,7 +259,7 @@ class Recovery:
 
 
 def train_energy(
-    score: EnergyScore,
+    score: Energy,
     parameters: Mapping[str, Tensor],
     trainable: Sequence[str],
     inputs: Inputs,
@@ -273,7 +270,7 @@ def train_energy(
 
     Parameters
     ----------
-    score : EnergyScore
+    score : Energy
     parameters : mapping of str to Tensor of shape (n_members, ...)
     trainable : sequence of str
     inputs : mapping of str to ndarray
@@ -315,7 +312,7 @@ def train_energy(
     return found
 
 
-def _options(score: EnergyScore, rounds: int, rate: float) -> TrainingOptions:
+def _options(score: Energy, rounds: int, rate: float) -> TrainingOptions:
     return TrainingOptions(
         score.batch_size,
         rounds,

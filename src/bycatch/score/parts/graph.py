@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from bycatch.score.parts.neural import NeuralScore
-
 __all__ = ["ScoreGraph"]
+
+
+class Scores(Protocol):
+    """What a graph needs of a score: functions of parameters and columns."""
+
+    def prepared(self, columns: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return columns in the precision of the parameters."""
+
+    def scores(
+        self, parameters: Mapping[str, Tensor], columns: Mapping[str, Tensor], name: str
+    ) -> Tensor:
+        """Return the score `name`, of shape (n_members, n_rows)."""
 
 
 class ScoreGraph(torch.nn.Module):
@@ -19,7 +28,7 @@ class ScoreGraph(torch.nn.Module):
 
     Parameters
     ----------
-    score : NeuralScore
+    score : Scores
         Trained.
     parameters : mapping of str to Tensor
         Of the members of the graph.
@@ -27,7 +36,7 @@ class ScoreGraph(torch.nn.Module):
         Of the score.
     """
 
-    def __init__(self, score: NeuralScore, parameters: Mapping[str, Tensor], name: str) -> None:
+    def __init__(self, score: Scores, parameters: Mapping[str, Tensor], name: str) -> None:
         super().__init__()
         self._score = score
         self._name = name

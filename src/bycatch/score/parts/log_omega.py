@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 
 from bycatch.learn.annealing import GaussianBase, LogPartition, log_partition
 from bycatch.learn.langevin import Langevin
 from bycatch.learn.threads import one_torch_thread
+from bycatch.score.parts.energy import Energy, thermal_width
 from bycatch.score.parts.neural import Noise
 from bycatch.tasks.random import child_seed
 
-if TYPE_CHECKING:
-    from bycatch.score.parts.energy_based import EnergyScore
-
-__all__ = ["estimate_log_omega", "thermal_width"]
+__all__ = ["estimate_log_omega"]
 
 _CHAINS = 256
 _MOVES = Langevin(3, 0.5, metropolis=True)
@@ -24,16 +20,7 @@ _WIDER = 1.2
 """Width of the Gaussian in units of what the data and the temperature have together."""
 
 
-def thermal_width(temperature: Tensor, n_coordinates: int) -> Tensor:
-    """Return the standard deviation of a coordinate at temperature T.
-
-    That is where the energy, a mean over coordinates, rises as the squared distance from a point
-    that is given back.
-    """
-    return (0.5 * n_coordinates * temperature).sqrt()
-
-
-def estimate_log_omega(score: EnergyScore) -> LogPartition:
+def estimate_log_omega(score: Energy) -> LogPartition:
     """Estimate log Omega of each member, over the coordinates in which energies are measured.
 
     Chains start from a Gaussian with the widths of the data and of the temperature together, and

@@ -1,0 +1,25 @@
+"""Pythia 8 itself, which is an extra."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from bycatch.errors import InputError
+
+__all__ = ["pythia_library"]
+
+
+def pythia_library() -> Any:
+    """Return Pythia's module.
+
+    Raises
+    ------
+    InputError
+        If Pythia is not installed.
+    """
+    try:
+        return import_module("pythia8mc")
+    except ImportError:
+        message = 'Simulation needs an extra: pip install "bycatch[simulate]".'
+        raise InputError(message) from None
