@@ -41,8 +41,8 @@ def circles(arrows: dict[str, set[str]]) -> list[list[str]]:
     low: dict[str, int] = {}
     stack: list[str] = []
     found = []
-    for root in arrows:
-        work = [] if root in number else [(root, iter(sorted(arrows[root])))]
+    for root, first in arrows.items():
+        work = [] if root in number else [(root, iter(sorted(first)))]
         for start, _ in work:
             number[start] = low[start] = len(number)
             stack.append(start)

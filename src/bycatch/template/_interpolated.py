@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from bycatch.errors import ConfigError, nearest
 from bycatch.evaluate.sizes import kish
 from bycatch.learn import DENSITIES
+from bycatch.learn.options import Options, option
 from bycatch.statistics.region import Region
 from bycatch.tasks.random import child_seed, stream
 from bycatch.template._common import (
@@ -30,22 +31,8 @@ LARGEST_TEMPLATE = 20_000_000
 """Events of a template: with ten features some 2 GB while the set is put together."""
 
 
-class InterpolatedTemplate(Template):
+class InterpolatedTemplate(Options, Template):
     """Class 1 is the window, class 0 is drawn from the interpolated density of the sidebands.
-
-    Parameters
-    ----------
-    density : str
-        Key of `bycatch.learn.DENSITIES`.
-    density_options : mapping or None
-        Options of the density.
-    shared : bool or None
-        Whether one density serves all windows of a scan; None: where the density can.
-    oversample : float
-        Template events per effective event of the window.
-    background : SidebandDensity or None
-        A density that was trained beforehand and covers the window. None: one is trained on the
-        events that `training_set` is given.
 
     Attributes
     ----------
@@ -58,29 +45,45 @@ class InterpolatedTemplate(Template):
     folded: ClassVar[bool] = False
     """Whether the density itself scores events, so that it must be learned in folds."""
 
-    def __init__(
-        self,
-        density: str,
-        density_options: Mapping[str, Any] | None,
-        shared: bool | None,
-        oversample: float,
-        background: SidebandDensity | None,
-    ) -> None:
-        require_density(density, "density")
-        if shared and density not in SHARING:
-            raise ConfigError(cannot_share(density))
-        if not 0.0 < oversample <= LARGEST_OVERSAMPLE:
+    density: str = option(
+        default="matching",
+        kw_only=False,
+        says="Key of `bycatch.learn.DENSITIES`, for the sidebands.",
+    )
+    density_options: Mapping[str, Any] | None = option(
+        default=None,
+        kw_only=False,
+        says="Options of that density, see `bycatch.learn.density_options`.",
+    )
+    shared: bool | None = option(
+        default=None,
+        kw_only=False,
+        says="One density of the sidebands for all windows of a scan. None: where it can "
+        "(``matching``).",
+    )
+    oversample: float = option(
+        default=4.0,
+        kw_only=False,
+        says="Template events per effective event of the window.",
+    )
+    background: SidebandDensity | None = option(
+        default=None,
+        says="A density that was trained beforehand and covers the window. None: one is trained on "
+        "the events that `training_set` is given.",
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse options that make no sense (ConfigError)."""
+        require_density(self.density, "density")
+        if self.shared and self.density not in SHARING:
+            raise ConfigError(cannot_share(self.density))
+        if not 0.0 < self.oversample <= LARGEST_OVERSAMPLE:
             message = (
-                f"The option 'oversample' is {oversample:g}, but it must be positive and at most "
-                f"{LARGEST_OVERSAMPLE:g}: 4 is the default."
+                f"The option 'oversample' is {self.oversample:g}, but it must be positive and at "
+                f"most {LARGEST_OVERSAMPLE:g}: 4 is the default."
             )
             raise ConfigError(message)
-        self.density = density
-        self.density_options = density_options
-        self.shared = shared
-        self.oversample = oversample
-        self.background = background
-        self.shares = density in SHARING if shared is None else shared
+        self.shares = self.density in SHARING if self.shared is None else self.shared
 
     def learned(self) -> tuple[tuple[str, Mapping[str, Any]], ...]:
         """Return name and options of each density that the method learns."""

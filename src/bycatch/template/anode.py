@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 
 from bycatch.errors import ConfigError, DataError
 from bycatch.learn.base import ClassifierEnsemble
+from bycatch.learn.options import learned, option
 from bycatch.statistics.region import Region
 from bycatch.template._interpolated import (
     InterpolatedTemplate,
@@ -49,26 +50,6 @@ _Nodes = tuple[NDArray[np.float64], NDArray[np.float64]]
 class Anode(InterpolatedTemplate):
     """The score is the ratio of two densities; thresholds are set on samples of the background's.
 
-    Parameters
-    ----------
-    density : str
-        Key of `bycatch.learn.DENSITIES`, for the sidebands.
-    density_options : mapping, optional
-        Options of that density, see `bycatch.learn.density_options`.
-    shared : bool, optional
-        One density of the sidebands for all windows of a scan. None: where it can (``matching``).
-    oversample : float
-        Template events per effective event of the window.
-    window_density : str
-        Key of `bycatch.learn.DENSITIES`, for the window's own events.
-    window_options : mapping, optional
-        Options of that density.
-    members : int
-        Densities of the window per fold, instead of the number of classifiers that a search asks
-        for: each costs the training of a density.
-    background : SidebandDensity, optional
-        A density that was trained beforehand and covers the window.
-
     Attributes
     ----------
     shares : bool
@@ -82,29 +63,32 @@ class Anode(InterpolatedTemplate):
     own_classifier: ClassVar[bool] = True
     folded: ClassVar[bool] = True
 
-    def __init__(
-        self,
-        density: str = "matching",
-        density_options: Mapping[str, Any] | None = None,
-        shared: bool | None = None,
-        oversample: float = 4.0,
-        window_density: str = "matching",
-        window_options: Mapping[str, Any] | None = None,
-        members: int = 1,
-        background: SidebandDensity | None = None,
-    ) -> None:
-        super().__init__(density, density_options, shared, oversample, background)
-        require_density(window_density, "window_density")
-        if members < 1:
+    window_density: str = option(
+        default="matching",
+        kw_only=False,
+        says="Key of `bycatch.learn.DENSITIES`, for the window's own events.",
+    )
+    window_options: Mapping[str, Any] | None = option(
+        default=None, kw_only=False, says="Options of that density."
+    )
+    members: int = option(
+        default=1,
+        kw_only=False,
+        says="Densities of the window per fold, instead of the number of classifiers that a search "
+        "asks for: each costs the training of a density.",
+    )
+    _last: tuple[SidebandDensity, tuple[float, float], _Nodes] | None = learned(default=None)
+
+    def __post_init__(self) -> None:
+        """Refuse options that make no sense (ConfigError)."""
+        super().__post_init__()
+        require_density(self.window_density, "window_density")
+        if self.members < 1:
             message = (
-                f"The option 'members' is {members!r}, but it must be at least 1: it is the number "
-                "of densities of the window per fold."
+                f"The option 'members' is {self.members!r}, but it must be at least 1: it is the "
+                "number of densities of the window per fold."
             )
             raise ConfigError(message)
-        self.members = members
-        self._last: tuple[SidebandDensity, tuple[float, float], _Nodes] | None = None
-        self.window_density = window_density
-        self.window_options = window_options
 
     def learned(self) -> tuple[tuple[str, Mapping[str, Any]], ...]:
         """Return name and options of the sidebands' and of the window's density."""

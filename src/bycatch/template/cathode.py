@@ -28,30 +28,15 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from bycatch.template._interpolated import InterpolatedTemplate
-from bycatch.template._sidebands import SidebandDensity
 
 __all__ = ["Cathode"]
 
 
 class Cathode(InterpolatedTemplate):
     """Class 1 is the window, class 0 samples of the sidebands' density at the window's masses.
-
-    Parameters
-    ----------
-    density : str
-        Key of `bycatch.learn.DENSITIES`.
-    density_options : mapping, optional
-        Options of the density, see `bycatch.learn.density_options`.
-    shared : bool, optional
-        One density for all windows of a scan. None: where the density can (``matching``).
-    oversample : float
-        Template events per effective event of the window.
-    background : SidebandDensity, optional
-        A density that was trained beforehand and covers the window.
 
     Attributes
     ----------
@@ -64,12 +49,4 @@ class Cathode(InterpolatedTemplate):
     name: ClassVar[str] = "cathode"
     citation: ClassVar[str] = "cathode"
 
-    def __init__(
-        self,
-        density: str = "spline",
-        density_options: Mapping[str, Any] | None = None,
-        shared: bool | None = None,
-        oversample: float = 4.0,
-        background: SidebandDensity | None = None,
-    ) -> None:
-        super().__init__(density, density_options, shared, oversample, background)
+    density = "spline"

@@ -32,6 +32,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bycatch.errors import DataError
 from bycatch.learn import folds
+from bycatch.learn.options import Options, option
 from bycatch.statistics.region import Region
 from bycatch.template._common import assemble, interval, require_events, require_finite
 from bycatch.template.base import Template, TrainingSet
@@ -48,24 +49,21 @@ __all__ = [
 PathArgument = str | Path | Sequence[str | Path]
 
 
-class CwolaHunting(Template):
-    """Class 1 is the window, class 0 the training sidebands.
-
-    Parameters
-    ----------
-    sides : {"equal", "natural"}
-        ``equal``: the sidebands below and above the window each carry half of the class's weight.
-        In a falling spectrum the lower side would otherwise dominate; with equal sides a
-        distribution that changes linearly with the mass has the same average in the sidebands as
-        in the window, and there is nothing to learn from it (Refs. [2]_ and [3]_ of the module).
-        ``natural``: as the events come.
-    """
+class CwolaHunting(Options, Template):
+    """Class 1 is the window, class 0 the training sidebands."""
 
     name: ClassVar[str] = "cwola"
     citation: ClassVar[str] = "cwola-hunting"
 
-    def __init__(self, sides: Literal["equal", "natural"] = "equal") -> None:
-        self.sides = sides
+    sides: Literal["equal", "natural"] = option(
+        default="equal",
+        kw_only=False,
+        says="``equal``: the sidebands below and above the window each carry half of the class's "
+        "weight. In a falling spectrum the lower side would otherwise dominate; with equal sides a "
+        "distribution that changes linearly with the mass has the same average in the sidebands as "
+        "in the window, and there is nothing to learn from it (Refs. [2]_ and [3]_ of the module). "
+        "``natural``: as the events come.",
+    )
 
     def training_set(
         self,

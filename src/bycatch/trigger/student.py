@@ -21,7 +21,7 @@ References
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,8 +29,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bycatch.errors import DataError
-from bycatch.learn.members import MemberRows, check_option
+from bycatch.learn.members import MemberRows
 from bycatch.learn.nets.mlp import draw_weights
+from bycatch.learn.options import option
 from bycatch.score.base import Inputs, Score
 from bycatch.score.parts.neural import NeuralScore, Noise
 from bycatch.tasks.random import stream
@@ -42,21 +43,7 @@ __all__ = ["Student"]
 class Student(NeuralScore):
     """Dense layers with fixed-point weights and activations that learn a teacher's score.
 
-    Parameters
-    ----------
-    members : int
-        Repetitions; hardware takes the one with the lowest held-out loss, `best_member`.
-    hidden : sequence of int
-    inputs, weights, activations, output : str
-        Formats of the standardised inputs, of weights and biases, of the hidden units, and of the
-        result, as ``fixed<WIDTH,INTEGER>``.
-    exposure : float
-        Exposed rows per training row.
-    stretch : float
-        Largest factor by which exposed rows are drawn away from the mean.
-    seed, validation, steps, rounds, patience, batch_size, learning_rate, weight_decay, dtype,
-    device
-        As in `bycatch.score.parts.neural.NeuralScore`.
+    Hardware takes the member with the lowest held-out loss, `best_member`.
 
     Attributes
     ----------
@@ -67,56 +54,27 @@ class Student(NeuralScore):
     kind = "student"
     citation = "hls4ml"
 
-    def __init__(
-        self,
-        members: int = 1,
-        *,
-        hidden: Sequence[int] = (32, 16),
-        inputs: str = "fixed<12,5>",
-        weights: str = "fixed<8,2>",
-        activations: str = "fixed<12,5>",
-        output: str = "fixed<16,6>",
-        exposure: float = 0.5,
-        stretch: float = 3.0,
-        seed: int = 0,
-        validation: float = 0.1,
-        steps: int = 6000,
-        rounds: int = 20,
-        patience: int = 20,
-        batch_size: int = 512,
-        learning_rate: float = 3e-3,
-        weight_decay: float = 0.0,
-        dtype: Literal["float32", "float64"] = "float32",
-        device: str = "cpu",
-    ) -> None:
-        super().__init__(
-            members,
-            seed=seed,
-            validation=validation,
-            steps=steps,
-            rounds=rounds,
-            patience=patience,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            weight_decay=weight_decay,
-            dtype=dtype,
-            device=device,
-        )
-        self.hidden = hidden
-        self.inputs = inputs
-        self.weights = weights
-        self.activations = activations
-        self.output = output
-        self.exposure = exposure
-        self.stretch = stretch
+    hidden: Sequence[int] = option(default=(32, 16), least=1, says="Units of the hidden layers.")
+    inputs: str = option(
+        default="fixed<12,5>",
+        says="Format of the standardised inputs, as ``fixed<WIDTH,INTEGER>``.",
+    )
+    weights: str = option(default="fixed<8,2>", says="Format of weights and biases.")
+    activations: str = option(default="fixed<12,5>", says="Format of the hidden units.")
+    output: str = option(default="fixed<16,6>", says="Format of the result.")
+    exposure: float = option(default=0.5, least=0.0, says="Exposed rows per training row.")
+    stretch: float = option(
+        default=3.0,
+        least=1.0,
+        says="Largest factor by which exposed rows are drawn away from the mean.",
+    )
+    steps = 6000
+    batch_size = 512
+    learning_rate = 3e-3
 
     def check_options(self) -> None:
         """Refuse options that make no sense (ConfigError)."""
         super().check_options()
-        for units in self.hidden:
-            check_option("hidden", units, 1)
-        check_option("exposure", self.exposure, 0.0)
-        check_option("stretch", self.stretch, 1.0)
         self.formats()
 
     def formats(self) -> dict[str, FixedPoint]:
