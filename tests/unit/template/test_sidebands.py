@@ -71,16 +71,16 @@ def test_a_single_window_gives_nothing_but_the_ends_of_the_support(name):
 
 def test_a_head_does_not_learn_from_its_window(monkeypatch):
     """Given what all heads share (trunk and scaling), it stays bit by bit; the others change."""
-    from bycatch.learn.densities import base as module
+    from bycatch.learn import neural as module
 
     mass, X = toy(1500, 0)
     bounds = np.stack([X.min(axis=0), X.max(axis=0)]).astype(float)
-    scaling, train = LogitStandardise.fit(X, None, bounds), module._train
+    scaling, train = LogitStandardise.fit(X, None, bounds), module.train
 
     def of_heads(model, initial, trainable, *rest):
         return train(model, initial, [key for key in trainable if key.startswith("head")], *rest)
 
-    monkeypatch.setattr(module, "_train", of_heads)
+    monkeypatch.setattr(module, "train", of_heads)
     monkeypatch.setattr(LogitStandardise, "fit", staticmethod(lambda *_: scaling))
     rng = np.random.default_rng(2)
     first = fit(mass, X, windows=WINDOWS, rounds=1)
