@@ -9,7 +9,7 @@ import numpy as np
 from _stream import FRACTIONS, SIM
 
 from bycatch.events.simulate import simulation_info
-from bycatch.trigger.mixture import Mixture, Sample
+from bycatch.trigger.mixture import Mixture, ScoredSample
 from bycatch.trigger.quantiles import weighted_quantile
 from bycatch.trigger.rates import Luminosity, Normalisation, normalisation_of, process_rates
 
@@ -36,7 +36,7 @@ def mixture_of(score: Mapping[str, np.ndarray], weight: Mapping[str, np.ndarray]
     """Return the background at the published fractions, from scores and weights by process."""
     fractions = {kind: Normalisation(fraction=FRACTIONS[kind]) for kind in FRACTIONS}
     rates = process_rates(fractions, Luminosity(), EVENTS_PER_MONTH)
-    return Mixture([Sample(kind, score[kind], weight[kind]) for kind in FRACTIONS], rates)
+    return Mixture([ScoredSample(kind, score[kind], weight[kind]) for kind in FRACTIONS], rates)
 
 
 def normalisation(kind: str) -> Normalisation:

@@ -57,7 +57,7 @@ from bycatch.evaluate import roc
 from bycatch.evaluate.sizes import kish
 from bycatch.represent.lepton_stream import FEATURES
 from bycatch.score import make_score
-from bycatch.trigger.mixture import Sample
+from bycatch.trigger.mixture import ScoredSample
 from bycatch.trigger.rates import Luminosity
 from bycatch.trigger.tables import signal_row
 from bycatch.trigger.working_point import working_point
@@ -200,7 +200,7 @@ def judged(events: Stream, scores: dict[str, np.ndarray], signals: Any) -> dict[
         point = working_point(mixture, budget)
         points.append(point.to_json())
         for kind in signals:
-            sample = Sample(kind, scores[kind], np.ones(len(scores[kind])))
+            sample = ScoredSample(kind, scores[kind], np.ones(len(scores[kind])))
             rows.append(signal_row(sample, normalisation(kind), point, Luminosity()).to_json())
     needed = {kind: rate_needed(mixture, scores[kind], kind) for kind in signals}
     counted = {kind: counted_efficiencies(mixture, scores[kind], kind) for kind in signals}

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bycatch.anomaly.plan import MethodPlan, Preprocessing, ScorePlan
-from bycatch.anomaly.sample import Sample
+from bycatch.anomaly.sample import Processes
 from bycatch.anomaly.trainings import member_numbers
 from bycatch.score.base import Score
 from bycatch.tasks.random import stream
@@ -23,7 +23,7 @@ def encode(
     score: Score,
     method: MethodPlan,
     n_folds: int,
-    sample: Sample,
+    sample: Processes,
     pixels: Preprocessing | None,
     plan: ScorePlan,
 ) -> dict[str, NDArray[Any]]:
@@ -35,7 +35,7 @@ def encode(
         Trained.
     method : MethodPlan
     n_folds : int
-    sample : Sample
+    sample : Processes
     pixels : Preprocessing, optional
     plan : ScorePlan
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bycatch.anomaly.plan import MethodPlan, Preprocessing, ScorePlan
-from bycatch.anomaly.sample import Sample
+from bycatch.anomaly.sample import Processes
 from bycatch.anomaly.trainings import member_numbers
 from bycatch.score.base import Score
 from bycatch.tasks.random import stream
@@ -23,7 +23,7 @@ def explain(
     score: Score,
     method: MethodPlan,
     n_folds: int,
-    sample: Sample,
+    sample: Processes,
     pixels: Preprocessing | None,
     plan: ScorePlan,
 ) -> dict[str, NDArray[Any]]:
@@ -37,7 +37,7 @@ def explain(
         Trained.
     method : MethodPlan
     n_folds : int
-    sample : Sample
+    sample : Processes
     pixels : Preprocessing, optional
     plan : ScorePlan
 
@@ -65,7 +65,7 @@ def explain(
 
 
 def _places(
-    found: NDArray[np.float64], sample: Sample, rows: NDArray[np.int64]
+    found: NDArray[np.float64], sample: Processes, rows: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Give contributions to flattened inputs their places again."""
     whole = sample.inputs.rows(sample.row[rows])

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bycatch.anomaly.plan import CutPlan, ScorePlan
-from bycatch.anomaly.sample import Sample, stored_sample
+from bycatch.anomaly.sample import Processes, stored_sample
 from bycatch.anomaly.sculpt import direct, falling_range, leveled
 from bycatch.anomaly.train import Trained
 from bycatch.anomaly.trainings import Training, training_rows
@@ -70,13 +70,15 @@ class Hunted:
     status: str = "ok"
 
 
-def hunt_all(trained: Sequence[Trained], sample: Sample, plan: ScorePlan, run: Run) -> list[Hunted]:
+def hunt_all(
+    trained: Sequence[Trained], sample: Processes, plan: ScorePlan, run: Run
+) -> list[Hunted]:
     """Hunt bumps before any cut and behind the cuts on the default score of every direct training.
 
     Parameters
     ----------
     trained : sequence of Trained
-    sample : Sample
+    sample : Processes
     plan : ScorePlan
     run : Run
         Keeps each hunt as a step.
@@ -151,7 +153,7 @@ def _hunted_events(
     training: Training,
     signal: str | None,
     rows: NDArray[np.int64],
-    sample: Sample,
+    sample: Processes,
     plan: ScorePlan,
 ) -> tuple[NDArray[np.int64], float, int]:
     """Choose background and a fraction of signal; return positions in `rows` and what it is."""

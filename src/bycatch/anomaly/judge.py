@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bycatch.anomaly.plan import Preprocessing, ScorePlan
-from bycatch.anomaly.sample import Sample
+from bycatch.anomaly.sample import Processes
 from bycatch.anomaly.train import Trained
 from bycatch.anomaly.trainings import pixels_of
 from bycatch.evaluate.operating import Rejection, TruePositives, rejection, tpr_at
@@ -174,13 +174,13 @@ def supported_fpr(n_background: float) -> float:
     return min(0.5, max(FPR, _FEWEST / max(n_background, 1.0)))
 
 
-def measure_all(trained: Sequence[Trained], sample: Sample, plan: ScorePlan) -> list[Measured]:
+def measure_all(trained: Sequence[Trained], sample: Processes, plan: ScorePlan) -> list[Measured]:
     """Measure every score of every training against every signal that it was tested with.
 
     Parameters
     ----------
     trained : sequence of Trained
-    sample : Sample
+    sample : Processes
     plan : ScorePlan
 
     Returns
@@ -206,7 +206,7 @@ def measure_all(trained: Sequence[Trained], sample: Sample, plan: ScorePlan) -> 
     return found
 
 
-def _rows(item: Trained, sample: Sample, k: int) -> NDArray[np.int64]:
+def _rows(item: Trained, sample: Processes, k: int) -> NDArray[np.int64]:
     process = sample.process[item.rows]
     return np.flatnonzero((process == 0) | (process == k))
 

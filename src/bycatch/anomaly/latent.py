@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bycatch.anomaly.plan import ScorePlan
-from bycatch.anomaly.sample import Sample
+from bycatch.anomaly.sample import Processes
 from bycatch.anomaly.train import Trained
 from bycatch.anomaly.trainings import method_of, pixels_of
 from bycatch.errors import DataError
@@ -54,13 +54,13 @@ class Viewed:
         return {"method": self.method, "n": n, "view": view, "status": self.status}
 
 
-def view_all(trained: Sequence[Trained], sample: Sample, plan: ScorePlan) -> list[Viewed]:
+def view_all(trained: Sequence[Trained], sample: Processes, plan: ScorePlan) -> list[Viewed]:
     """Look at the latent space of every method that has one.
 
     Parameters
     ----------
     trained : sequence of Trained
-    sample : Sample
+    sample : Processes
     plan : ScorePlan
 
     Returns
@@ -70,7 +70,7 @@ def view_all(trained: Sequence[Trained], sample: Sample, plan: ScorePlan) -> lis
     return [_viewed(item, sample, plan) for item in trained if item.latent is not None]
 
 
-def _viewed(item: Trained, sample: Sample, plan: ScorePlan) -> Viewed:
+def _viewed(item: Trained, sample: Processes, plan: ScorePlan) -> Viewed:
     if item.latent is None:
         message = f"'{item.training.name}' has no latent coordinates."
         raise ValueError(message)

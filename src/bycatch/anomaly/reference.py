@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bycatch.anomaly.plan import Preprocessing, ReferencePlan, ScorePlan
-from bycatch.anomaly.sample import Sample
+from bycatch.anomaly.sample import Processes
 from bycatch.anomaly.trainings import Rows, Training
 from bycatch.learn import make_classifier, make_tagger
 from bycatch.tasks.random import child_seed, stream
@@ -26,7 +26,7 @@ def fit_reference(
     training: Training,
     rows: Rows,
     plan: ScorePlan,
-    sample: Sample,
+    sample: Processes,
     pixels: Preprocessing | None,
 ) -> Any:
     """Train a classifier of background against one signal.
@@ -38,7 +38,7 @@ def fit_reference(
     rows : Rows
         Background and that signal, of the same training half or folds as the scores'.
     plan : ScorePlan
-    sample : Sample
+    sample : Processes
     pixels : Preprocessing, optional
 
     Returns

@@ -14,7 +14,7 @@ from bycatch.anomaly.judge import measure_all
 from bycatch.anomaly.latent import view_all
 from bycatch.anomaly.plan import ScorePlan
 from bycatch.anomaly.result import Explained, Learned, ScoreResult
-from bycatch.anomaly.sample import Sample, load_sample
+from bycatch.anomaly.sample import Processes, load_sample
 from bycatch.anomaly.sculpt import sculpt_all
 from bycatch.anomaly.train import Trained, train_all
 from bycatch.anomaly.trainings import plan_trainings
@@ -110,7 +110,9 @@ def _explained(plan: ScorePlan, trained: Sequence[Trained]) -> list[Explained]:
     ]
 
 
-def write_scores(path: Path, sample: Sample, trained: Sequence[Trained], plan: ScorePlan) -> None:
+def write_scores(
+    path: Path, sample: Processes, trained: Sequence[Trained], plan: ScorePlan
+) -> None:
     """Write the scores of all events that have one, one column for each score.
 
     Columns: ``process``, ``label`` (0 background, 1 signal), ``weight``, ``split`` (``test``: no

@@ -1,6 +1,6 @@
 """The events of a run: weights, masses, and who learns from whom.
 
-What to use when: two halves (`Sample.fold` -1 and 0) where background can be had without signal;
+What to use when: two halves (`Processes.fold` -1 and 0) where background can be had without signal;
 folds where the data themselves are scored. Either way no event is scored by a model that saw it.
 """
 
@@ -22,7 +22,7 @@ from bycatch.tasks.files import atomic_file
 from bycatch.tasks.random import stream
 from bycatch.tasks.store import RunFolder, Step
 
-__all__ = ["Sample", "SampleSize", "load_sample", "stored_sample"]
+__all__ = ["Processes", "SampleSize", "load_sample", "stored_sample"]
 
 _WEIGHT, _MASS, _FEATURE = "weight", "mass", "feature:"
 
@@ -55,7 +55,7 @@ class SampleSize:
 
 
 @dataclass(frozen=True)
-class Sample:
+class Processes:
     """Events of all processes, one after the other.
 
     Attributes
@@ -96,7 +96,7 @@ class Sample:
         return rows if len(rows) <= most else np.sort(rng.choice(rows, size=most, replace=False))
 
 
-def load_sample(plan: ScorePlan, folder: RunFolder) -> Sample:
+def load_sample(plan: ScorePlan, folder: RunFolder) -> Processes:
     """Read the events of a run, or what an earlier start of the run made of them.
 
     Parameters
@@ -107,7 +107,7 @@ def load_sample(plan: ScorePlan, folder: RunFolder) -> Sample:
 
     Returns
     -------
-    Sample
+    Processes
 
     Raises
     ------
@@ -122,7 +122,7 @@ def load_sample(plan: ScorePlan, folder: RunFolder) -> Sample:
     return stored_sample(folder.path)
 
 
-def stored_sample(folder: Path) -> Sample:
+def stored_sample(folder: Path) -> Processes:
     """Return the sample that `load_sample` stored in a run folder.
 
     Raises
@@ -145,7 +145,7 @@ def stored_sample(folder: Path) -> Sample:
                 "again."
             )
             raise DataError(message)
-    return Sample(
+    return Processes(
         arrays["process"],
         arrays["weight"],
         arrays.get("mass"),

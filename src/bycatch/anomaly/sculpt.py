@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bycatch.anomaly.plan import CutPlan, ScorePlan
-from bycatch.anomaly.sample import Sample
+from bycatch.anomaly.sample import Processes
 from bycatch.anomaly.train import Trained
 from bycatch.errors import BycatchError
 from bycatch.evaluate.score_tables import REFERENCE
@@ -82,7 +82,7 @@ def leveled(score: Floats, fold: NDArray[np.int8], weight: Floats) -> Floats:
     return result
 
 
-def sculpt_all(trained: Sequence[Trained], sample: Sample, plan: ScorePlan) -> list[Sculpted]:
+def sculpt_all(trained: Sequence[Trained], sample: Processes, plan: ScorePlan) -> list[Sculpted]:
     """Measure what cuts on scores do to the background's mass.
 
     Every score of the first training of each method, and the default one of those with other
@@ -91,7 +91,7 @@ def sculpt_all(trained: Sequence[Trained], sample: Sample, plan: ScorePlan) -> l
     Parameters
     ----------
     trained : sequence of Trained
-    sample : Sample
+    sample : Processes
     plan : ScorePlan
 
     Returns
@@ -133,7 +133,7 @@ def direct(trained: Sequence[Trained]) -> list[Trained]:
     ]
 
 
-def mass_range(sample: Sample, cuts: CutPlan) -> tuple[float, float]:
+def mass_range(sample: Processes, cuts: CutPlan) -> tuple[float, float]:
     """Return the range of spectra: as asked for, or where 98 % of the background are."""
     if cuts.range is not None or sample.mass is None:
         return cuts.range or (0.0, 1.0)
@@ -142,7 +142,7 @@ def mass_range(sample: Sample, cuts: CutPlan) -> tuple[float, float]:
     return low, high if high > low else low + 1.0
 
 
-def falling_range(sample: Sample, cuts: CutPlan) -> tuple[float, float]:
+def falling_range(sample: Processes, cuts: CutPlan) -> tuple[float, float]:
     """Return the range of hunts: as asked for, or from the peak of the background's spectrum.
 
     The families of smooth backgrounds are made for spectra that fall. Where the peak lies beyond

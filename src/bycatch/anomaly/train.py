@@ -14,7 +14,7 @@ from bycatch.anomaly.encode import encode
 from bycatch.anomaly.explain import explain
 from bycatch.anomaly.plan import MethodPlan, ScorePlan
 from bycatch.anomaly.reference import fit_reference
-from bycatch.anomaly.sample import Sample, stored_sample
+from bycatch.anomaly.sample import Processes, stored_sample
 from bycatch.anomaly.trainings import (
     Rows,
     Training,
@@ -160,7 +160,7 @@ def _train_task(training: Training, plan: ScorePlan, folder: str, explained: boo
 
 
 def _unsupervised(
-    training: Training, plan: ScorePlan, sample: Sample, models: Path, *, explained: bool
+    training: Training, plan: ScorePlan, sample: Processes, models: Path, *, explained: bool
 ) -> Stored:
     method = method_of(training, plan)
     rows = training_rows(training, sample, plan, method.members)
@@ -189,7 +189,7 @@ def _unsupervised(
 
 
 def _fitted(
-    method: MethodPlan, training: Training, rows: Rows, plan: ScorePlan, sample: Sample
+    method: MethodPlan, training: Training, rows: Rows, plan: ScorePlan, sample: Processes
 ) -> Score:
     """Return the trained score; all trainings of a method begin with the same seed."""
     options = {**method.options, "members": method.members * rows.n_folds}
@@ -209,7 +209,7 @@ def _fitted(
     return score.fit(inputs["x"], sample.weight[rows.learn], train=rows.train, **further)
 
 
-def _supervised(training: Training, plan: ScorePlan, sample: Sample, models: Path) -> Stored:
+def _supervised(training: Training, plan: ScorePlan, sample: Processes, models: Path) -> Stored:
     reference = plan.reference
     if reference is None:
         message = "A supervised training was asked for without a plan for it."
@@ -243,7 +243,7 @@ def _score_rows(
     predict: Predict,
     names: Sequence[str],
     rows: Rows,
-    sample: Sample,
+    sample: Processes,
     pixels: Any,
     members: int,
     flat: bool,

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bycatch.anomaly.plan import MethodPlan, Preprocessing, ScorePlan
-from bycatch.anomaly.sample import Sample
+from bycatch.anomaly.sample import Processes
 from bycatch.errors import DataError
 from bycatch.evaluate.score_tables import REFERENCE
 from bycatch.tasks.random import stream
@@ -113,13 +113,13 @@ def _contaminated(method: str, fraction: float, plan: ScorePlan) -> list[Trainin
     return [Training(method, signal=s.name, contamination=fraction) for s in plan.signals]
 
 
-def training_rows(training: Training, sample: Sample, plan: ScorePlan, members: int) -> Rows:
+def training_rows(training: Training, sample: Processes, plan: ScorePlan, members: int) -> Rows:
     """Choose the rows of a training.
 
     Parameters
     ----------
     training : Training
-    sample : Sample
+    sample : Processes
     plan : ScorePlan
     members : int
         Repetitions, for each fold.
@@ -164,7 +164,7 @@ def _added(
     k: int,
     background: NDArray[np.bool_],
     may_learn: NDArray[np.bool_],
-    sample: Sample,
+    sample: Processes,
     plan: ScorePlan,
 ) -> tuple[NDArray[np.int64], float]:
     """Return signal events that make up the fraction, and the fraction that they make up.

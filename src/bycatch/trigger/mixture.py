@@ -20,14 +20,14 @@ from bycatch.trigger.estimates import Estimate, weighted_fraction
 from bycatch.trigger.rates import Rate
 from bycatch.trigger.tail import ScoreTail
 
-__all__ = ["Counted", "Mixture", "Of", "Sample"]
+__all__ = ["Counted", "Mixture", "Of", "ScoredSample"]
 
 Floats = NDArray[np.float64]
 Of = Literal["rate", "pure_rate"]
 
 
 @dataclass(frozen=True, eq=False)
-class Sample:
+class ScoredSample:
     """Scored events of one process.
 
     Attributes
@@ -69,7 +69,7 @@ class Mixture:
 
     Parameters
     ----------
-    samples : sequence of Sample
+    samples : sequence of ScoredSample
     rates : mapping of str to Rate
         By the samples' names.
     start : float, optional
@@ -84,7 +84,7 @@ class Mixture:
 
     def __init__(
         self,
-        samples: Sequence[Sample],
+        samples: Sequence[ScoredSample],
         rates: Mapping[str, Rate],
         *,
         start: float | None = None,

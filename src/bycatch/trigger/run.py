@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from bycatch import __version__
 from bycatch.tasks import Result, Run, Step, document
-from bycatch.trigger.mixture import Mixture, Sample
+from bycatch.trigger.mixture import Mixture, ScoredSample
 from bycatch.trigger.plan import TriggerPlan
 from bycatch.trigger.processes import Process, find_processes, find_rates
 from bycatch.trigger.rates import Rate
@@ -32,7 +32,7 @@ class TriggerResult(Result):
     plan : TriggerPlan
     processes : tuple of Process
         Background, then signals.
-    background, signals : tuple of Sample
+    background, signals : tuple of ScoredSample
     rates : mapping of str to Rate
         Before the score.
     mixture : Mixture
@@ -50,8 +50,8 @@ class TriggerResult(Result):
     config: Mapping[str, Any]
     plan: TriggerPlan
     processes: tuple[Process, ...]
-    background: tuple[Sample, ...]
-    signals: tuple[Sample, ...]
+    background: tuple[ScoredSample, ...]
+    signals: tuple[ScoredSample, ...]
     rates: Mapping[str, Rate]
     mixture: Mixture
     tail: ScoreTail
@@ -76,7 +76,7 @@ class TriggerResult(Result):
             citations=self.citations,
         )
 
-    def _process(self, sample: Sample) -> dict[str, Any]:
+    def _process(self, sample: ScoredSample) -> dict[str, Any]:
         known = {p.name: p for p in self.processes}[sample.name].normalisation
         found: dict[str, Any] = {
             "name": sample.name,
@@ -142,7 +142,7 @@ def run_trigger(plan: TriggerPlan, resolved: Mapping[str, Any], run: Run) -> Tri
 def _rows(
     plan: TriggerPlan,
     processes: Sequence[Process],
-    signals: Sequence[Sample],
+    signals: Sequence[ScoredSample],
     points: Sequence[WorkingPoint],
 ) -> tuple[SignalRow, ...]:
     """Return the tables: one row per budget and signal."""
@@ -164,7 +164,7 @@ def _rows(
 
 def _samples(
     plan: TriggerPlan, processes: Sequence[Process], run: Run
-) -> tuple[tuple[Sample, ...], tuple[Sample, ...]]:
+) -> tuple[tuple[ScoredSample, ...], tuple[ScoredSample, ...]]:
     """Return the scores of background and signals, from the run folder where they are there."""
     tasks = [
         (
@@ -175,12 +175,12 @@ def _samples(
     ]
     stored = run.stage("Scoring events", score_process, tasks, _save, Step.load_arrays)
     samples = tuple(
-        Sample(process.name, found["score"], found["weight"], found.get("menu"))
+        ScoredSample(process.name, found["score"], found["weight"], found.get("menu"))
         for process, found in zip(processes, stored, strict=True)
     )
     return samples[: len(plan.background)], samples[len(plan.background) :]
 
 
-def _save(step: Step, sample: Sample) -> None:
+def _save(step: Step, sample: ScoredSample) -> None:
     menu = {} if sample.menu is None else {"menu": sample.menu}
     step.save({"score": sample.score, "weight": sample.weight, **menu})

@@ -15,7 +15,7 @@ from bycatch.errors import DataError
 from bycatch.events import derive, scan
 from bycatch.events.expressions import parse
 from bycatch.events.table import Events
-from bycatch.trigger.mixture import Sample
+from bycatch.trigger.mixture import ScoredSample
 from bycatch.trigger.plan import ModelPlan
 from bycatch.trigger.processes import Process
 
@@ -28,7 +28,7 @@ CHUNK = 20_000
 """Events that are represented and scored at a time."""
 
 
-def score_process(process: Process, score: ModelPlan, menu: str | None) -> Sample:
+def score_process(process: Process, score: ModelPlan, menu: str | None) -> ScoredSample:
     """Return the scored events of a process.
 
     Parameters
@@ -41,7 +41,7 @@ def score_process(process: Process, score: ModelPlan, menu: str | None) -> Sampl
 
     Returns
     -------
-    Sample
+    ScoredSample
 
     Raises
     ------
@@ -67,13 +67,13 @@ def score_process(process: Process, score: ModelPlan, menu: str | None) -> Sampl
     return sample
 
 
-def _read(process: Process, score: str, menu: str | None) -> Sample:
+def _read(process: Process, score: str, menu: str | None) -> ScoredSample:
     wanted = {"score": score, "weight": process.weight or "1"}
     if menu is not None:
         wanted["menu"] = menu
     columns = derive(process.path, wanted, where=process.where)
     accepted = None if menu is None else _as_mask(columns["menu"], menu, process)
-    return Sample(process.name, columns["score"], columns["weight"], accepted)
+    return ScoredSample(process.name, columns["score"], columns["weight"], accepted)
 
 
 def _as_mask(values: NDArray[np.float64], expression: str, process: Process) -> NDArray[np.bool_]:
@@ -87,7 +87,7 @@ def _as_mask(values: NDArray[np.float64], expression: str, process: Process) -> 
     return np.asarray(values == 1.0)
 
 
-def _computed(process: Process, plan: ModelPlan, menu: str | None) -> Sample:
+def _computed(process: Process, plan: ModelPlan, menu: str | None) -> ScoredSample:
     from pathlib import Path  # noqa: PLC0415
 
     from bycatch.score import load_score  # noqa: PLC0415 - loads torch
@@ -102,7 +102,7 @@ def _computed(process: Process, plan: ModelPlan, menu: str | None) -> Sample:
         if menu is not None:
             values = parse(menu).vector(events.columns, len(events))
             menus.append(_as_mask(values, menu, process))
-    return Sample(
+    return ScoredSample(
         process.name,
         np.concatenate(scores) if scores else np.empty(0),
         np.concatenate(weights) if weights else np.empty(0),

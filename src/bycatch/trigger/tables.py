@@ -28,7 +28,7 @@ import numpy as np
 from bycatch.evaluate.operating import LEVEL
 from bycatch.tasks.result import document
 from bycatch.trigger.estimates import Estimate, weighted_fraction
-from bycatch.trigger.mixture import Sample
+from bycatch.trigger.mixture import ScoredSample
 from bycatch.trigger.rates import DAYS_PER_MONTH, Luminosity, Normalisation
 from bycatch.trigger.working_point import WorkingPoint
 
@@ -137,7 +137,7 @@ def cross_section_for_purity(
 
 
 def signal_row(
-    signal: Sample,
+    signal: ScoredSample,
     normalisation: Normalisation,
     point: WorkingPoint,
     luminosity: Luminosity,
@@ -150,7 +150,7 @@ def signal_row(
 
     Parameters
     ----------
-    signal : Sample
+    signal : ScoredSample
     normalisation : Normalisation
         With acceptance and trigger efficiency; the uncertainty is that of their product.
     point : WorkingPoint
@@ -197,7 +197,7 @@ def _absolute(score: Estimate, selected: float, uncertainty: float) -> Estimate:
     )
 
 
-def _cut(signal: Sample, point: WorkingPoint, level: float, *, pure: bool) -> Estimate:
+def _cut(signal: ScoredSample, point: WorkingPoint, level: float, *, pure: bool) -> Estimate:
     """Return the efficiency of the cut with the errors of statistics and threshold."""
     allowed = np.ones(len(signal.score), dtype=bool)
     if pure and signal.menu is not None:

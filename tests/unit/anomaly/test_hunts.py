@@ -7,7 +7,7 @@ import numpy as np
 from bycatch.anomaly.hunts import _passing
 from bycatch.anomaly.inputs import StoredInputs
 from bycatch.anomaly.plan import CutPlan
-from bycatch.anomaly.sample import Sample
+from bycatch.anomaly.sample import Processes
 from bycatch.anomaly.sculpt import falling_range, leveled, mass_range
 
 
@@ -42,7 +42,7 @@ def test_cuts_are_by_weight_and_keep_ties_together():
 def test_hunts_begin_at_the_peak():
     mass = 10.0 + np.random.default_rng(1).gamma(3.0, 10.0, 20_000)
     n = len(mass)
-    sample = Sample(
+    sample = Processes(
         np.zeros(n, np.int8),
         np.ones(n),
         mass,

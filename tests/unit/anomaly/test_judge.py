@@ -15,7 +15,7 @@ from bycatch.anomaly.plan import (
     SamplePlan,
     ScorePlan,
 )
-from bycatch.anomaly.sample import Sample, StoredInputs
+from bycatch.anomaly.sample import Processes, StoredInputs
 from bycatch.anomaly.train import Trained
 from bycatch.anomaly.trainings import Training
 from bycatch.tasks import plain
@@ -36,7 +36,7 @@ def make(score, training, names=("one",)):
     weight = np.ones(3 * N)
     row = np.arange(3 * N)
     fold = np.zeros(3 * N, dtype=np.int8)
-    sample = Sample(process, weight, None, fold, row, StoredInputs("none"), (), ())
+    sample = Processes(process, weight, None, fold, row, StoredInputs("none"), (), ())
     rows = row if training.signal is None else row[process < 2]
     scores = np.asarray(score, dtype=float)[None, :, rows]
     return measure_all([Trained(training, names, rows, scores, {}, 9, 0.0, 0)], sample, plan)

@@ -16,7 +16,7 @@ from bycatch.anomaly.plan import (
     SamplePlan,
     ScorePlan,
 )
-from bycatch.anomaly.sample import Sample
+from bycatch.anomaly.sample import Processes
 from bycatch.anomaly.trainings import (
     Training,
     member_numbers,
@@ -43,7 +43,7 @@ def make_sample(folds=0, n=(200, 100, 60)):
         fold -= 1
     weight = np.where(process == 0, 1.0, 0.5)
     row = np.arange(len(process))
-    return Sample(process, weight, None, fold, row, StoredInputs("none"), ("a",), ())
+    return Processes(process, weight, None, fold, row, StoredInputs("none"), ("a",), ())
 
 
 def test_all_trainings_have_names_of_their_own():

@@ -8,7 +8,7 @@ import pytest
 from bycatch.report import trigger_words as words
 from bycatch.report.plots.trigger import plot_rates, plot_tail
 from bycatch.trigger.estimates import Estimate
-from bycatch.trigger.mixture import Mixture, Sample
+from bycatch.trigger.mixture import Mixture, ScoredSample
 from bycatch.trigger.plan import TriggerPlan
 from bycatch.trigger.processes import Process
 from bycatch.trigger.rates import Luminosity, Normalisation, Rate
@@ -19,8 +19,8 @@ from bycatch.trigger.working_point import working_point
 
 def make(scale: float = 1.0, budgets: tuple[float, ...] = (30.0, 2e4)) -> TriggerResult:
     rng = np.random.default_rng(1)
-    background = Sample("w", scale * rng.exponential(size=4000), np.ones(4000))
-    signal = Sample("s", 3 * scale * rng.exponential(size=300), np.ones(300))
+    background = ScoredSample("w", scale * rng.exponential(size=4000), np.ones(4000))
+    signal = ScoredSample("s", 3 * scale * rng.exponential(size=300), np.ones(300))
     known = Normalisation(cross_section=1.0, acceptance=0.5, trigger=0.5)
     rates = {"w": Rate("w", 1e6, 0.05, known)}
     plan = TriggerPlan(

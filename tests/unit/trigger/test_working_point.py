@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bycatch.errors import DataError
-from bycatch.trigger.mixture import Mixture, Sample
+from bycatch.trigger.mixture import Mixture, ScoredSample
 from bycatch.trigger.rates import Luminosity, Normalisation, Rate
 from bycatch.trigger.tables import (
     cross_section_for_events,
@@ -21,10 +21,10 @@ N = 20_000
 LUMINOSITY = Luminosity(5.0)
 
 
-def sample(name: str, scale: float, seed: int, n: int = N) -> Sample:
+def sample(name: str, scale: float, seed: int, n: int = N) -> ScoredSample:
     rng = np.random.default_rng(seed)
     score = scale * rng.exponential(size=n)
-    return Sample(name, score, np.ones(n), rng.uniform(size=n) < 0.25)
+    return ScoredSample(name, score, np.ones(n), rng.uniform(size=n) < 0.25)
 
 
 def rate(name: str, per_day: float, uncertainty: float = 0.0) -> Rate:
@@ -102,7 +102,7 @@ def test_rates_do_not_depend_on_how_weights_are_scaled(mixture: Mixture) -> None
 
 def test_signed_weights_cost_statistics(mixture: Mixture) -> None:
     signed = [
-        Sample(
+        ScoredSample(
             s.name,
             np.repeat(s.score, 2),
             np.tile([1.5, -0.5], len(s.score)),
@@ -124,7 +124,7 @@ def test_an_impossible_budget(mixture: Mixture, budget: float) -> None:
 
 
 def test_weights_that_cancel() -> None:
-    bad = Sample("w", np.arange(4.0), np.array([1.0, -1.0, 1.0, -1.0]))
+    bad = ScoredSample("w", np.arange(4.0), np.array([1.0, -1.0, 1.0, -1.0]))
     with pytest.raises(DataError, match="weights of 'w' sum to 0"):
         Mixture([bad], {"w": rate("w", 1e6)})
 

@@ -21,7 +21,7 @@ from bycatch.report.style import (
     roomy,
     styled,
 )
-from bycatch.trigger.mixture import Sample
+from bycatch.trigger.mixture import ScoredSample
 from bycatch.trigger.run import TriggerResult
 
 __all__ = ["plot_rates", "plot_tail"]
@@ -167,7 +167,7 @@ def _lines(axes: Axes, result: TriggerResult) -> None:
         axes.axvline(point.threshold.value, color=MUTED, lw=0.8, ls="--")
 
 
-def _above(sample: Sample) -> tuple[Floats, Floats]:
+def _above(sample: ScoredSample) -> tuple[Floats, Floats]:
     """Return rising thresholds, and the weighted fraction above each, where it is positive."""
     order = np.argsort(sample.score)
     score, weight = sample.score[order], sample.weight[order]
