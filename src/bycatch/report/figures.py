@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -88,14 +88,18 @@ evaluation : Embedded or None
         self.densities = self._densities()
         self.evaluation = self._evaluation()
 
+    def _publish(
+        self, draw: Callable[[float], Figure], name: str, alt: str, caption: str
+    ) -> Embedded:
+        return publish(draw, self._folder, name, alt, caption)
+
     def _comparison(self) -> Embedded | None:
         chosen = self._here[:MOST_PANELS]
         if not any(look.background is not None for look in chosen):
             return None
         ordered = sorted(chosen, key=lambda look: [x.method for x in chosen].index(look.method))
-        return publish(
+        return self._publish(
             lambda width: plot_comparison(ordered, width=width),
-            self._folder,
             "comparison",
             "Local significance and expected background of every method and working point in the "
             f"window {interval(self._result.best.window)}, from fit and template",
@@ -114,9 +118,8 @@ evaluation : Embedded or None
         ]
         if not measured:
             return None
-        return publish(
+        return self._publish(
             lambda width: plot_bias(measured, width=width),
-            self._folder,
             "template_bias",
             "Relative bias of each method's template against the working point",
             "Observed over expected, minus one, in signal-free windows that do not overlap "
@@ -134,9 +137,8 @@ evaluation : Embedded or None
         chosen = sorted(known, key=lambda curve: window not in curve.windows)[:MOST_DENSITIES]
         more = len(known) - len(chosen)
         rest = f" {more} more are in the table and in densities.json." if more else ""
-        return publish(
+        return self._publish(
             lambda width: plot_densities(chosen, columns=2 if width > PHONE else 1, width=width),
-            self._folder,
             "densities",
             "Surprise of held-out events under each background density, round by round",
             "Mean \N{MINUS SIGN}log p of events that the density was not trained on; lower is "
@@ -151,11 +153,10 @@ evaluation : Embedded or None
         if not mine:
             return None
         title = f"{best.method}, background efficiency {percent(best.working_point)}"
-        return publish(
+        return self._publish(
             lambda width: plot_spectrum(
                 mine[0], self._name, title, weighted=self._weighted, width=width
             ),
-            self._folder,
             "spectrum_best",
             f"Selected spectrum of the best look with background fit and the window "
             f"{interval(best.window)}",
@@ -171,7 +172,7 @@ evaluation : Embedded or None
             return None
         total = count(sum(found[0].counts))
         what = f"a sum of weights of {total}" if self._weighted else f"{total} of them"
-        return publish(
+        return self._publish(
             lambda width: plot_spectrum(
                 found[0],
                 self._name,
@@ -179,7 +180,6 @@ evaluation : Embedded or None
                 width=width,
                 height=3.9,
             ),
-            self._folder,
             "spectrum_inclusive",
             "Spectrum of all searched events with background fit",
             f"All searched events in the fit range ({what}), before any selection, with the same "
@@ -204,9 +204,8 @@ evaluation : Embedded or None
                 width=width,
             )
 
-        return publish(
+        return self._publish(
             draw,
-            self._folder,
             "spectra_best_window",
             f"Selected spectra of all looks in the window {interval(self._result.best.window)}",
             "Every method and working point in the same window; points, line, band and shading as "
@@ -228,9 +227,8 @@ evaluation : Embedded or None
         elif missing:
             names = " and ".join(f"{k}{SIGMA}" for k in missing)
             lines += f" {len(toys):,} toys are too few to show the line at {names}."
-        return publish(
+        return self._publish(
             lambda width: plot_pvalue_scan(self._result.looks, toys, self._name, width=width),
-            self._folder,
             "pvalue_scan",
             "Local p-values against mass for each method and working point",
             f"One marker per look at the centre of its window, the horizontal bar being the "
@@ -240,11 +238,10 @@ evaluation : Embedded or None
     def _toys(self) -> Embedded | None:
         if not any(math.isfinite(z) for z in self._result.toy_maxima):
             return None
-        return publish(
+        return self._publish(
             lambda width: plot_toys(
                 self._result.toy_maxima, self._result.best.local_z, width=width
             ),
-            self._folder,
             "toys",
             "Distribution of the largest local significance per toy and the observed one",
             "Each toy is a data set without signal that went through the same fits at all looks; "
@@ -274,9 +271,8 @@ evaluation : Embedded or None
         if not chosen:
             return None
         first = chosen[0]
-        return publish(
+        return self._publish(
             lambda width: plot_features(chosen, columns=2 if width > PHONE else 1, width=width),
-            self._folder,
             "features",
             "Features of the selected events beside the background",
             f"Events in the window {interval(first.window)} that {first.method} selects at a "
@@ -303,11 +299,10 @@ evaluation : Embedded or None
                 " A method whose score is a ratio of densities shows \N{MINUS SIGN}log p of "
                 "held-out events of the window instead."
             )
-        return publish(
+        return self._publish(
             lambda width: plot_curves(
                 curves, ratios=ratios, columns=2 if width > PHONE else 1, width=width
             ),
-            self._folder,
             "curves",
             "Training and validation loss of each method",
             caption,
@@ -318,9 +313,8 @@ evaluation : Embedded or None
         chosen = [x for x in self._result.evaluation if x.window == window and x.roc]
         if not chosen:
             return None
-        return publish(
+        return self._publish(
             lambda width: plot_roc(chosen, width=width),
-            self._folder,
             "evaluation",
             "Background rejection and significance improvement against signal efficiency",
             f"Events of the window {interval(window)} only. Points whose background efficiency "

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bycatch.events.simulate.detector import FULL, detect
 from bycatch.events.simulate.particles import final_state
-from bycatch.events.simulate.process import Batch
+from bycatch.events.simulate.process import Batch, Selection
 from bycatch.kinematics.clustering import cluster
 from bycatch.kinematics.vectors import delta_r, pt_eta_phi_mass
 
@@ -98,6 +98,12 @@ def jets_in_window(batch: Batch, window: JetWindow) -> Jets:
     jets = jets[inside]
     event = np.repeat(np.arange(len(batch)), ak.to_numpy(ak.num(jets, axis=1)))
     return Jets(event, ak.flatten(jets, axis=1), candidates)
+
+
+def select_background(batch: Batch, *, window: JetWindow) -> Selection:
+    """Take all jets in a window as background."""
+    found = jets_in_window(batch, window)
+    return Selection(found.event, jet_columns(found, 0))
 
 
 def jet_columns(found: Jets, label: int) -> dict[str, Any]:

@@ -80,17 +80,8 @@ class RateModel(Protocol):
 
 
 @dataclass(frozen=True)
-class LogLinear:
-    """rate_i = exp(offset_i + sum_j design_ij coef_j).
-
-    Attributes
-    ----------
-    design : ndarray of shape (n_bins, n_parameters)
-    offset : ndarray of shape (n_bins,) or (n_toys, n_bins)
-    """
-
+class _Columns:
     design: Array
-    offset: Array
 
     @property
     def n_bins(self) -> int:
@@ -101,6 +92,19 @@ class LogLinear:
     def n_parameters(self) -> int:
         """Number of coefficients."""
         return int(self.design.shape[1])
+
+
+@dataclass(frozen=True)
+class LogLinear(_Columns):
+    """rate_i = exp(offset_i + sum_j design_ij coef_j).
+
+    Attributes
+    ----------
+    design : ndarray of shape (n_bins, n_parameters)
+    offset : ndarray of shape (n_bins,) or (n_toys, n_bins)
+    """
+
+    offset: Array
 
     @property
     def log_exposure(self) -> Array:
@@ -154,7 +158,7 @@ class LogLinear:
 
 
 @dataclass(frozen=True)
-class Integrated:
+class Integrated(_Columns):
     """rate_i = sum_k exp(log_weight_ik + sum_j nodes_ikj coef_j): a quadrature over each bin.
 
     Attributes
@@ -166,19 +170,8 @@ class Integrated:
         Logarithm of quadrature weight times bin width.
     """
 
-    design: Array
     nodes: Array
     log_weight: Array
-
-    @property
-    def n_bins(self) -> int:
-        """Number of bins."""
-        return int(self.design.shape[0])
-
-    @property
-    def n_parameters(self) -> int:
-        """Number of coefficients."""
-        return int(self.design.shape[1])
 
     @property
     def log_exposure(self) -> Array:

@@ -21,6 +21,8 @@ catch dark showers", arXiv:2006.08639.
 
 from __future__ import annotations
 
+from functools import partial
+
 from bycatch.events.simulate.jets import (
     JET_COLUMNS,
     JetWindow,
@@ -28,6 +30,7 @@ from bycatch.events.simulate.jets import (
     hits,
     jet_columns,
     jets_in_window,
+    select_background,
 )
 from bycatch.events.simulate.process import Batch, Process, Selection
 
@@ -90,33 +93,24 @@ def _select_dark(batch: Batch) -> Selection:
     return Selection(found.event, jet_columns(found, 1))
 
 
-def _select_qcd(batch: Batch) -> Selection:
-    found = jets_in_window(batch, WINDOW)
-    return Selection(found.event, jet_columns(found, 0))
-
+_jets = partial(Process, columns=JET_COLUMNS, chunk=250, references=_REFERENCES)
 
 PROCESSES = (
-    Process(
+    _jets(
         name="dark_jets",
         title="Dark showers that decay visibly, 13 TeV, R=0.8, pT 150-300 GeV",
         settings=(*_SHOWER, *_mediator(500.0), *_mesons(0.0)),
         select=_select_dark,
-        columns=JET_COLUMNS,
-        chunk=250,
         label=1,
-        references=_REFERENCES,
     ),
-    Process(
+    _jets(
         name="semivisible_jets",
         title="Semi-visible jets, r_inv 0.75, 13 TeV, R=0.8, pT 150-300 GeV",
         settings=(*_SHOWER, *_mediator(2000.0), *_mesons(0.75)),
         select=_select_dark,
-        columns=JET_COLUMNS,
-        chunk=250,
         label=1,
-        references=_REFERENCES,
     ),
-    Process(
+    _jets(
         name="qcd_jets_150",
         title="Quark and gluon jets, 13 TeV, R=0.8, pT 150-300 GeV",
         settings=(
@@ -125,9 +119,6 @@ PROCESSES = (
             "PhaseSpace:pTHatMin = 90.",
             "PhaseSpace:pTHatMax = 600.",
         ),
-        select=_select_qcd,
-        columns=JET_COLUMNS,
-        chunk=250,
-        references=_REFERENCES,
+        select=partial(select_background, window=WINDOW),
     ),
 )

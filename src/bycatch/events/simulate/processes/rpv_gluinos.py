@@ -12,6 +12,7 @@ arXiv:1808.08992.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from bycatch.events.simulate.jets import (
     hard_quarks,
     jet_columns,
     jets_in_window,
+    select_background,
     within,
 )
 from bycatch.events.simulate.process import Batch, Process, Selection
@@ -50,13 +52,10 @@ def _select_gluinos(batch: Batch) -> Selection:
     return Selection(found.event, jet_columns(found, 1))
 
 
-def _select_qcd(batch: Batch) -> Selection:
-    found = jets_in_window(batch, WINDOW)
-    return Selection(found.event, jet_columns(found, 0))
-
+_jets = partial(Process, columns=JET_COLUMNS, chunk=250, references=("arXiv:1808.08992",))
 
 PROCESSES = (
-    Process(
+    _jets(
         name="rpv_gluino",
         title="400 GeV gluinos to three quarks, 13 TeV, R=1.0, pT 800-900 GeV",
         settings=(
@@ -68,13 +67,10 @@ PROCESSES = (
             "PhaseSpace:pTHatMax = 1200.",
         ),
         select=_select_gluinos,
-        columns=JET_COLUMNS,
-        chunk=250,
         label=1,
-        references=("arXiv:1808.08992",),
         setup=_give_spectrum,
     ),
-    Process(
+    _jets(
         name="qcd_jets_800",
         title="Quark and gluon jets, 13 TeV, R=1.0, pT 800-900 GeV",
         settings=(
@@ -83,9 +79,6 @@ PROCESSES = (
             "PhaseSpace:pTHatMin = 600.",
             "PhaseSpace:pTHatMax = 1200.",
         ),
-        select=_select_qcd,
-        columns=JET_COLUMNS,
-        chunk=250,
-        references=("arXiv:1808.08992",),
+        select=partial(select_background, window=WINDOW),
     ),
 )

@@ -12,6 +12,8 @@ A. Butter et al., "The machine learning landscape of top taggers", arXiv:1902.09
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from bycatch.events.simulate.jets import (
@@ -20,6 +22,7 @@ from bycatch.events.simulate.jets import (
     hard_quarks,
     jet_columns,
     jets_in_window,
+    select_background,
     within,
 )
 from bycatch.events.simulate.process import Batch, Process, Selection
@@ -36,11 +39,6 @@ _PT_HAT = ("PhaseSpace:pTHatMin = 400.", "PhaseSpace:pTHatMax = 1000.")
 _HADRONIC_W = ("24:onMode = off", "24:onIfAny = 1 2 3 4 5")
 
 
-def _select_qcd(batch: Batch) -> Selection:
-    found = jets_in_window(batch, WINDOW)
-    return Selection(found.event, jet_columns(found, 0))
-
-
 def _select_tops(batch: Batch) -> Selection:
     found = jets_in_window(batch, WINDOW)
     matched = np.zeros(len(found.event), dtype=bool)
@@ -50,8 +48,10 @@ def _select_tops(batch: Batch) -> Selection:
     return Selection(found.event, jet_columns(found, 1))
 
 
+_jets = partial(Process, columns=JET_COLUMNS, chunk=250, references=("arXiv:1902.09914",))
+
 PROCESSES = (
-    Process(
+    _jets(
         name="top_jets",
         title="Hadronic top jets, 14 TeV, R=0.8, pT 550-650 GeV (top landscape)",
         settings=(
@@ -62,18 +62,12 @@ PROCESSES = (
             *_HADRONIC_W,
         ),
         select=_select_tops,
-        columns=JET_COLUMNS,
-        chunk=250,
         label=1,
-        references=("arXiv:1902.09914",),
     ),
-    Process(
+    _jets(
         name="qcd_jets",
         title="Quark and gluon jets, 14 TeV, R=0.8, pT 550-650 GeV (top landscape)",
         settings=(*_COMMON, "HardQCD:all = on", *_PT_HAT),
-        select=_select_qcd,
-        columns=JET_COLUMNS,
-        chunk=250,
-        references=("arXiv:1902.09914",),
+        select=partial(select_background, window=WINDOW),
     ),
 )
