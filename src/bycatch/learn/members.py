@@ -16,7 +16,6 @@ __all__ = [
     "check_features",
     "check_members",
     "check_option",
-    "check_training",
     "labelled_rows",
     "member_rows",
 ]
@@ -62,24 +61,6 @@ def check_choice(name: str, value: object, known: Sequence[str]) -> None:
     """
     if value not in known:
         message = f"The option '{name}' is {value!r}, but it must be one of {', '.join(known)}."
-        raise ConfigError(message)
-
-
-def check_training(
-    members: int, batch_size: int, learning_rate: float, weight_decay: float, dtype: str
-) -> None:
-    """Refuse options of the training that make no sense for any network.
-
-    Raises
-    ------
-    ConfigError
-    """
-    check_option("members", members, 1)
-    check_option("batch_size", batch_size, 1)
-    check_option("learning_rate", learning_rate, 0.0)
-    check_option("weight_decay", weight_decay, 0.0)
-    if dtype not in {"float32", "float64"}:
-        message = f"The option 'dtype' is {dtype!r}, but it must be 'float32' or 'float64'."
         raise ConfigError(message)
 
 

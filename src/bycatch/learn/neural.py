@@ -11,8 +11,9 @@ What to use when
     classifiers, taggers and densities, and what generates, unfolds or calibrates with networks.
 `NeuralClassifier`
     A `NeuralEnsemble` of p(1|x), which adds its logit only.
-`Rounds`, `Patience`
-    Options that not all of them have.
+`Optimisation`, `Rounds`, `Patience`
+    Options: of all of them, of those with a fixed number of steps, of those that stop early. The
+    first two serve models that hand their options on to others, too.
 """
 
 from __future__ import annotations
@@ -47,21 +48,15 @@ from bycatch.learn.threads import one_torch_thread
 from bycatch.learn.trainer import Batch, Model, TrainingOptions, train
 from bycatch.tasks.random import child_seed, stream
 
-__all__ = ["Learning", "Neural", "NeuralEnsemble", "Noise", "Patience", "Rounds"]
+__all__ = ["Learning", "Neural", "NeuralEnsemble", "Noise", "Optimisation", "Patience", "Rounds"]
 
 Columns = Mapping[str, NDArray[Any]]
 """What a model sees of its rows; the first column says how many there are."""
 
 
-class Neural(Options, ABC):
-    """Members that the one training loop trains, as one batched network."""
+class Optimisation(Options):
+    """How networks learn, and where they compute."""
 
-    chunk: ClassVar[int] = 4096
-    """Rows that are evaluated at a time."""
-    prefix: ClassVar[str] = ""
-    """What the names of its parameters begin with on disk."""
-
-    members: int = option(default=1, least=1, kw_only=False, says="Independent repetitions.")
     batch_size: int = option(default=256, least=1, says="Rows of a member in each gradient step.")
     learning_rate: float = option(default=1e-3, least=0.0, says="At its highest.")
     weight_decay: float = option(default=0.0, least=0.0, says="L2 penalty of Adam.")
@@ -73,9 +68,6 @@ class Neural(Options, ABC):
         says="``cpu``, ``cuda`` or ``cuda:N``, wherever it computes; it is no property of the "
         "model, and not saved with it.",
     )
-    callbacks: Sequence[Callback] = learned(default=())
-    histories_: Sequence[History] = learned(default=())
-    parameters_: dict[str, Tensor] = learned(default_factory=dict)
 
     def check_options(self) -> None:
         """Refuse options that make no sense (ConfigError)."""
@@ -86,6 +78,52 @@ class Neural(Options, ABC):
             raise ConfigError(message)
         super().check_options()
         checked_device(self.device)
+
+
+class Rounds(Optimisation):
+    """A fixed number of steps, in equal parts; the learning rate rises and falls to zero in them.
+
+    A state is judged at the end of each part.
+    """
+
+    keeps_last: ClassVar[bool] = False
+    """Whether the last state is kept instead of the best one: a game has no lowest loss."""
+
+    steps: int = option(default=4000, least=1, says="Gradient steps at most.")
+    rounds: int = option(
+        default=20, says="Parts of the training, after each of which a member is judged."
+    )
+
+    def check_options(self) -> None:
+        """Refuse options that make no sense (ConfigError)."""
+        super().check_options()
+        check_option("rounds", self.rounds, 1, self.steps)
+
+    def _training(self) -> TrainingOptions:
+        return TrainingOptions(
+            self.batch_size,
+            self.rounds,
+            self.learning_rate,
+            self.weight_decay,
+            min_epochs=self.rounds if self.keeps_last else 1,
+            steps_per_epoch=self.steps // self.rounds,
+            one_cycle=True,
+            device=self.device,
+        )
+
+
+class Neural(Optimisation, ABC):
+    """Members that the one training loop trains, as one batched network."""
+
+    chunk: ClassVar[int] = 4096
+    """Rows that are evaluated at a time."""
+    prefix: ClassVar[str] = ""
+    """What the names of its parameters begin with on disk."""
+
+    members: int = option(default=1, least=1, kw_only=False, says="Independent repetitions.")
+    callbacks: Sequence[Callback] = learned(default=())
+    histories_: Sequence[History] = learned(default=())
+    parameters_: dict[str, Tensor] = learned(default_factory=dict)
 
     @abstractmethod
     def _initial(
@@ -180,7 +218,8 @@ class Neural(Options, ABC):
     ) -> NDArray[Any]:
         """Apply a function of parameters and columns to all rows, a chunk at a time.
 
-        The function returns (n_members, n_rows, ...); so does this.
+        The function returns (n_members, n_rows, ...); so does this. Where one chunk holds all rows,
+        it may return what it wants of them, after the members.
         """
         parameters = {
             name: value[list(members)].to(self.device) for name, value in self.parameters_.items()
@@ -198,7 +237,8 @@ class Neural(Options, ABC):
                 }
                 values = function(parameters, self.prepared(part)).double().cpu().numpy()
                 if not start:
-                    found = np.empty((len(members), n_rows, *values.shape[2:]), dtype)
+                    length = n_rows if n_rows > self.chunk else values.shape[1]
+                    found = np.empty((len(members), length, *values.shape[2:]), dtype)
                 found[:, rows] = values
         return found
 
@@ -222,38 +262,6 @@ class Neural(Options, ABC):
     def _expected(self, shape: tuple[int, ...]) -> dict[str, Tensor]:
         """Return weights that have the shapes of its options, whatever their values."""
         return self._initial(shape, [stream(0, "shape", m) for m in range(self.members)])
-
-
-class Rounds(Neural):
-    """A fixed number of steps, in equal parts; the learning rate rises and falls to zero in them.
-
-    A state is judged at the end of each part.
-    """
-
-    keeps_last: ClassVar[bool] = False
-    """Whether the last state is kept instead of the best one: a game has no lowest loss."""
-
-    steps: int = option(default=4000, least=1, says="Gradient steps.")
-    rounds: int = option(
-        default=20, says="Parts of the training, after each of which a member is judged."
-    )
-
-    def check_options(self) -> None:
-        """Refuse options that make no sense (ConfigError)."""
-        super().check_options()
-        check_option("rounds", self.rounds, 1, self.steps)
-
-    def _training(self) -> TrainingOptions:
-        return TrainingOptions(
-            self.batch_size,
-            self.rounds,
-            self.learning_rate,
-            self.weight_decay,
-            min_epochs=self.rounds if self.keeps_last else 1,
-            steps_per_epoch=self.steps // self.rounds,
-            one_cycle=True,
-            device=self.device,
-        )
 
 
 class Patience(Neural):

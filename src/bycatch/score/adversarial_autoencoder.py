@@ -241,7 +241,7 @@ class _Disco(Learning):
 
     def __init__(self, score: AdversarialAutoencoder, seeds: Sequence[int]) -> None:
         super().__init__(score, seeds)
-        self._strength = score.strength
+        self._score = score
 
     def loss(self, parameters: Mapping[str, Tensor], batch: Batch) -> Tensor:
         """Return the sum over the rows of both, of shape (n_members,)."""
@@ -258,7 +258,7 @@ class _Disco(Learning):
         variable = columns["protected"].to(errors.dtype)
         penalty = distance_correlation(torch.log(errors + _TINY), variable, batch.weight)
         count = batch.weight.sum(dim=1)
-        return (batch.weight * errors).sum(dim=1) + self._strength * count * penalty
+        return (batch.weight * errors).sum(dim=1) + score.strength * count * penalty
 
 
 def _edges(

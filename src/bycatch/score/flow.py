@@ -33,8 +33,8 @@ from numpy.typing import NDArray
 from bycatch.errors import ConfigError, DataError
 from bycatch.learn import DENSITIES, load_density, make_density
 from bycatch.learn.checkpoint import damaged_metadata
-from bycatch.learn.devices import checked_device
-from bycatch.learn.members import MemberRows, check_choice, check_option
+from bycatch.learn.members import MemberRows, check_choice
+from bycatch.learn.neural import Rounds
 from bycatch.learn.options import option
 from bycatch.represent.scaling import LogitStandardise, Standardise
 from bycatch.score.base import Inputs, Score
@@ -48,7 +48,7 @@ REACH = 1000.0
 _FOLDER = "density"
 
 
-class FlowScore(Score):
+class FlowScore(Rounds, Score):
     """A conditional-flow ensemble's -log p(x).
 
     Every member scales the features by the mean and standard deviation of its own training rows and
@@ -91,22 +91,11 @@ class FlowScore(Score):
         least=1,
         says="Units of the hidden layers of its networks.",
     )
-    steps: int = option(default=4000, least=1, says="Gradient steps.")
     rounds: int = option(
         default=10,
-        least=1,
         says="Parts of the training, after each of which the held-out likelihood is measured.",
     )
-    batch_size: int = option(default=512, least=1, says="Rows of each step.")
-    learning_rate: float = option(default=1e-3, least=0.0, says="At its highest.")
-    weight_decay: float = option(default=0.0, least=0.0, says="L2 penalty of Adam.")
-    dtype: Literal["float32", "float64"] = option(
-        default="float32", says="Precision of the networks."
-    )
-    device: str = option(
-        default="cpu",
-        says="``cpu``, ``cuda`` or ``cuda:N``; not saved with the model.",
-    )
+    batch_size = 512
     validation: float = option(
         default=0.1,
         least=0.0,
@@ -135,8 +124,6 @@ class FlowScore(Score):
                 "learn from; give a fraction above 0."
             )
             raise ConfigError(message)
-        check_option("rounds", self.rounds, 1, self.steps)
-        checked_device(self.device)
 
     def _fit(self, inputs: Inputs, rows: Sequence[MemberRows]) -> None:
         x = inputs["x"]

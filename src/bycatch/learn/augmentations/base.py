@@ -18,7 +18,7 @@ __all__ = ["Draws", "collinear_split", "one_of", "ranked", "wrap"]
 
 
 class Draws(Protocol):
-    """Random numbers of each member, as `bycatch.score.parts.neural.Noise` draws them."""
+    """Random numbers of each member, as `bycatch.learn.neural.Noise` draws them."""
 
     def normal(self, shape: Sequence[int], like: Tensor) -> Tensor:
         """Return standard normal numbers of shape (n_members, *shape)."""
