@@ -121,7 +121,7 @@ def balance_sides(
     return np.asarray(weight * np.where(below, total / (2.0 * low), total / (2.0 * high)))
 
 
-class Cwola:
+class Cwola(Options):
     """Classification without labels between two mixed samples of unknown fractions.
 
     Where two samples mix the same signal and background densities in different fractions, the
@@ -129,18 +129,6 @@ class Cwola:
     mixed likelihood ratio grows with the pure one (Ref. [1]_). Nothing is said about the
     fractions, but the closer they are, the more events it takes; at equal fractions there is
     nothing to learn and the score orders at random.
-
-    Parameters
-    ----------
-    classifier : str
-        Name in `bycatch.learn.CLASSIFIERS`.
-    members : int
-        Classifiers per fold.
-    folds : int
-        Outer folds of the nested k-fold, at least 3.
-    seed : int
-    options : mapping, optional
-        Further keyword arguments of the classifier.
 
     Attributes
     ----------
@@ -157,19 +145,17 @@ class Cwola:
     .. [1] Metodiev, Nachman, Thaler, "Classification without labels", arXiv:1708.02949.
     """
 
-    def __init__(
-        self,
-        classifier: str = "trees",
-        members: int = 10,
-        folds: int = 5,
-        seed: int = 1,
-        options: Mapping[str, object] | None = None,
-    ) -> None:
-        self.classifier = classifier
-        self.members = members
-        self.folds = folds
-        self.seed = seed
-        self.options = options
+    classifier: str = option(
+        default="trees", kw_only=False, says="Name in `bycatch.learn.CLASSIFIERS`."
+    )
+    members: int = option(default=10, kw_only=False, says="Classifiers per fold.")
+    folds: int = option(
+        default=5, kw_only=False, says="Outer folds of the nested k-fold, at least 3."
+    )
+    seed: int = option(default=1, kw_only=False)
+    options: Mapping[str, object] | None = option(
+        default=None, kw_only=False, says="Further keyword arguments of the classifier."
+    )
 
     def fit(self, X: ArrayLike, sample: ArrayLike, weight: ArrayLike | None = None) -> Self:
         """Learn to tell sample 1 from sample 0.

@@ -22,6 +22,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from bycatch.learn.options import Options, option
 from bycatch.statistics.region import Region
 from bycatch.tasks.random import stream
 from bycatch.template._common import (
@@ -37,32 +38,28 @@ from bycatch.template.base import Template, TrainingSet
 __all__ = ["Ideal"]
 
 
-class Ideal(Template):
-    """Class 1 is the window's data, class 0 true background of the same window.
-
-    Parameters
-    ----------
-    background : tuple of (mass, X, weight), optional
-        Extra background events that are not in the searched sample; those inside the window are
-        the template, and all window events are data. None: the window's own background is split.
-    template_share : float
-        Share of the window's true background that becomes the template, in (0, 1). Unused with
-        `background`.
-    """
+class Ideal(Options, Template):
+    """Class 1 is the window's data, class 0 true background of the same window."""
 
     name: ClassVar[str] = "ideal"
     citation: ClassVar[str] = "cathode"
     needs_truth: ClassVar[bool] = True
 
-    def __init__(
-        self,
-        background: (
-            tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.float64]] | None
-        ) = None,
-        template_share: float = 0.5,
-    ) -> None:
-        self.background = background
-        self.template_share = template_share
+    background: tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.float64]] | None = (
+        option(
+            default=None,
+            kw_only=False,
+            says="Mass, features and weight of extra background events that are not in the "
+            "searched sample; those inside the window are the template, and all window events are "
+            "data. None: the window's own background is split.",
+        )
+    )
+    template_share: float = option(
+        default=0.5,
+        kw_only=False,
+        says="Share of the window's true background that becomes the template, in (0, 1). Unused "
+        "with `background`.",
+    )
 
     def training_set(
         self,
