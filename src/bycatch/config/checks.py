@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bycatch.errors import ConfigError, nearest
+from bycatch.errors import ConfigError
 from bycatch.search.plan import SearchPlan
 
 __all__ = ["check_background", "check_values"]
@@ -88,14 +88,8 @@ def check_background(config: SearchPlan, source: str) -> None:
     from bycatch.statistics.fits.background import FAMILIES  # noqa: PLC0415 - rooms load late
 
     family = config.background.family
-    if family not in FAMILIES:
-        message = (
-            f"{source}: 'background.family' is {family!r}, which does not exist; "
-            f"the nearest are {nearest(family, FAMILIES)}."
-        )
-        raise ConfigError(message)
+    orders = FAMILIES.checked("background.family", family, source).orders
     order = config.background.order
-    orders = FAMILIES[family].orders
     if order != "auto" and order not in orders:
         message = (
             f"{source}: 'background.order' is {order}, but the family {family!r} has "

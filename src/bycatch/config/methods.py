@@ -37,8 +37,7 @@ def _check_names(key: str, method: MethodPlan, source: str) -> None:
     from bycatch.learn import CLASSIFIERS  # noqa: PLC0415
     from bycatch.template import TEMPLATES  # noqa: PLC0415
 
-    _known(f"{key}.template", method.template, list(TEMPLATES), source)
-    own = TEMPLATES[method.template].own_classifier
+    own = TEMPLATES.checked(f"{key}.template", method.template, source).own_classifier
     if method.classifier is None and not own:
         there = nearest("classifier", method.given)
         message = (
@@ -54,16 +53,7 @@ def _check_names(key: str, method: MethodPlan, source: str) -> None:
             f"{method.template!r} has a score of its own: remove the key."
         )
         raise ConfigError(message)
-    _known(f"{key}.classifier", method.classifier, list(CLASSIFIERS), source)
-
-
-def _known(key: str, name: str, existing: list[str], source: str) -> None:
-    if name not in existing:
-        message = (
-            f"{source}: {key!r} is {name!r}, which does not exist; "
-            f"the nearest are {nearest(name, existing)}."
-        )
-        raise ConfigError(message)
+    CLASSIFIERS.checked(f"{key}.classifier", method.classifier, source)
 
 
 def _check_truth(method: MethodPlan, config: SearchPlan, source: str) -> None:

@@ -55,14 +55,9 @@ def method_plans(config: ScoreConfig, inputs: InputPlan, source: str) -> tuple[M
 def _plan(
     key: str, method: ScoreMethodConfig, config: ScoreConfig, inputs: InputPlan, source: str
 ) -> MethodPlan:
-    from bycatch.score import SCORES, score_class, score_options  # noqa: PLC0415 - loads late
+    from bycatch.score import SCORES, score_options  # noqa: PLC0415 - loads late
 
-    if method.name not in SCORES:
-        message = (
-            f"{source}: '{key}.name' is {method.name!r}, which does not exist; the nearest are "
-            f"{nearest(method.name, SCORES)}."
-        )
-        raise ConfigError(message)
+    kind = SCORES.checked(f"{key}.name", method.name, source)
     known = [option for option in score_options(method.name) if option not in _RUN_WIDE]
     given = dict(method.model_extra or {})
     _check_known(key, given, known, source)
@@ -70,7 +65,7 @@ def _plan(
     if "device" in known:
         options["device"] = config.device
     options |= given
-    uses = _uses(key, score_class(method.name), options, config, source)
+    uses = _uses(key, kind, options, config, source)
     options, flat = _laid_out(key, method.name, options, known, inputs, source)
     return MethodPlan(method.label or method.name, method.name, options, flat, uses)
 

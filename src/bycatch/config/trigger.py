@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bycatch.config.plan import Loaded, build, load
-from bycatch.errors import ConfigError, nearest
+from bycatch.errors import ConfigError
 from bycatch.trigger.plan import TriggerPlan
 
 __all__ = ["build_trigger", "load_trigger"]
@@ -46,13 +46,7 @@ def _check_values(plan: TriggerPlan, source: str) -> None:
         return
     from bycatch.represent import REPRESENTATIONS  # noqa: PLC0415 - loads late
 
-    name = plan.score.representation.name
-    if name not in REPRESENTATIONS:
-        message = (
-            f"{source}: 'score.representation.name' is {name!r}, which does not exist; "
-            f"the nearest are {nearest(name, REPRESENTATIONS)}."
-        )
-        raise ConfigError(message)
+    REPRESENTATIONS.checked("score.representation.name", plan.score.representation.name, source)
 
 
 def _check_rates(plan: TriggerPlan, source: str) -> None:
