@@ -118,30 +118,6 @@ def _local() -> Iterator[None]:
         yield
 
 
-@contextmanager
-def _drawing() -> Iterator[None]:
-    """Work in bycatch's style on a figure that nobody changes any more, with its ticks kept.
-
-    Matplotlib places all ticks of an axis anew each time that it asks for its size: eight times
-    per axis and figure. They depend on limits and size alone, so that once is enough.
-    """
-    kept: dict[Axis, tuple[Any, Any]] = {}
-    compute = Axis._update_ticks  # type: ignore[attr-defined]  # noqa: SLF001
-
-    def update_ticks(axis: Axis) -> Any:
-        state = (*axis.get_view_interval(), *axis.axes.bbox.bounds, axis.axes.figure.dpi)
-        if kept.get(axis, (None, None))[0] != state:
-            kept[axis] = (state, compute(axis))
-        return kept[axis][1]
-
-    with _local():
-        Axis._update_ticks = update_ticks  # type: ignore[attr-defined]  # noqa: SLF001
-        try:
-            yield
-        finally:
-            Axis._update_ticks = compute  # type: ignore[attr-defined]  # noqa: SLF001
-
-
 def styled(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """Run a drawing function in bycatch's style and leave the global style alone."""
 
@@ -202,7 +178,7 @@ def settle(figure: Figure) -> Figure:
     """Compute the layout once, so that saving in several formats does not repeat it."""
     engine = figure.get_layout_engine()
     if engine is not None:
-        with _drawing():
+        with _local():
             FigureCanvasAgg(figure)
             engine.execute(figure)
             figure.set_layout_engine("none")
@@ -224,7 +200,7 @@ def figure_bytes(figure: Figure, kind: Literal["pdf", "png"], dpi: int = 200) ->
     """Return `figure` as a file; equal figures give equal bytes (no dates, no program names)."""
     buffer = io.BytesIO()
     settle(figure)
-    with _drawing():
+    with _local():
         # Straight to the backend: Figure.savefig draws everything twice.
         if kind == "pdf":
             dates = {"CreationDate": None, "ModDate": None}

@@ -3,13 +3,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
 from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 from scipy.stats import chi2, norm
@@ -24,7 +22,7 @@ from bycatch.report.plots.pvalue_scan import global_line, log10_p, plot_pvalue_s
 from bycatch.report.plots.roc import plot_roc
 from bycatch.report.plots.spectrum import garwood, plot_spectra, plot_spectrum, pulls
 from bycatch.report.plots.toys import plot_toys
-from bycatch.report.style import colours, figure_bytes, log_label, new_figure, plain
+from bycatch.report.style import colours, figure_bytes, log_label, plain
 from bycatch.search.result import FeatureComparison, Look, SearchResult, Spectrum
 
 Make = Callable[..., SearchResult]
@@ -345,25 +343,3 @@ def test_small_helpers() -> None:
     assert log_label(30.0) == ""
     assert len(plain("x" * 100)) == 40
     assert list(colours(["b", "a", "b"])) == ["b", "a"]
-
-
-def test_drawing_places_ticks_once_and_leaves_matplotlib_as_it_was(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    placed: list[Axis] = []
-    place = Axis._update_ticks
-
-    def counted(axis: Axis) -> Any:
-        placed.append(axis)
-        return place(axis)
-
-    monkeypatch.setattr(Axis, "_update_ticks", counted)
-    figure = new_figure(4.0, 3.0)
-    figure.subplots().plot([0.0, 1.0], [1.0, 100.0])
-    drawn = figure_bytes(figure, "png")
-    assert Axis._update_ticks is counted
-    # Twice in the layout, whose second pass starts from the first one's sizes, once to draw.
-    assert len(placed) <= 3 * len(set(placed))
-    again = new_figure(4.0, 3.0)
-    again.subplots().plot([0.0, 1.0], [1.0, 100.0])
-    assert figure_bytes(again, "png") == drawn
