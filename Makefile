@@ -3,9 +3,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 THREADS := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
+# Neighbours share fixtures, so a worker takes tests that follow each other and then from the rest.
+PYTEST := $(THREADS) $(BIN)/python -m pytest -n 2 --dist worksteal
+# What trains, draws pages or generates events; new folders are fast until they are named here.
+HEAVY := $(addprefix --ignore=tests/unit/,score report learn trigger template search \
+	statistics/significance events/simulate)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint docs bench clean
+.PHONY: help demo test test-fast test-all lint docs bench clean
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -19,11 +24,14 @@ $(STAMP): requirements.lock pyproject.toml
 demo: $(STAMP) ## Search simulated events for an injected resonance; prints where the report lies
 	$(BIN)/bycatch demo
 
-test: $(STAMP) ## Run the tests (about 13 minutes on 2 cores)
-	$(THREADS) $(BIN)/python -m pytest -n 2 -m "not slow"
+test: $(STAMP) ## Run the tests but for the slow ones (minutes on 2 cores)
+	$(PYTEST) -m "not slow"
+
+test-fast: $(STAMP) ## Run units that neither train nor draw pages nor generate events (under a minute)
+	$(PYTEST) -m "not slow" tests/unit $(HEAVY)
 
 test-all: $(STAMP) ## Run the tests, the slow ones included
-	$(THREADS) $(BIN)/python -m pytest -n 2
+	$(PYTEST)
 
 lint: $(STAMP) ## Check style, types and layers
 	$(BIN)/ruff check

@@ -29,9 +29,12 @@ TEXT_ONLY: dict[str, Any] = {
 """Shape of a result with one small figure."""
 
 
+pytestmark = pytest.mark.usefixtures("module_sketched")
+
+
 @pytest.fixture(scope="module")
 def broken(
-    broken_result: SearchResult, tmp_path_factory: pytest.TempPathFactory
+    module_sketched: None, broken_result: SearchResult, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[str, Path]:
     folder = tmp_path_factory.mktemp("broken")
     return write_report(broken_result, folder).read_text(), folder

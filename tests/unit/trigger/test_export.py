@@ -127,7 +127,7 @@ def test_a_likelihood_stays_itself_and_its_products_are_counted(tmp_path):
     kinds += ("poisson", "bernoulli", "charge")
     vae = make_score("likelihood_vae", densities=kinds, hidden=(30, 20), members=2, **QUICK)
     vae.fit(rows(500))
-    X = rows(100_000)
+    X = rows(20_000)
     X[::7, :5] = np.round(5.0 * X[::7, :5])  # far outside of what it was trained on
     for name in ("total", "latent"):
         graph = OnnxScore(export_onnx(vae, tmp_path / f"{name}.onnx", name=name, members=[1]))
