@@ -180,6 +180,7 @@ def check_scores(path, found):
     assert "supervised.probability@odd" in table.column_names
 
 
+@pytest.mark.usefixtures("sketched")
 def test_images_in_both_directions_and_preprocessings(jets, tmp_path):
     run(jets, "--workers", 1)
     found = json.loads((tmp_path / "run/result.json").read_text())
@@ -214,6 +215,7 @@ def test_data_are_scored_in_folds_with_signed_weights(features, tmp_path):
     assert {round(h["signal_fraction"], 2) for h in hunts} == {0.05}
 
 
+@pytest.mark.usefixtures("sketched")
 def test_a_cocktail_is_tested_on_what_it_has_not_seen(jets, tmp_path):
     text = IMAGES[: IMAGES.index("representation")].replace(
         "two.parquet", "two.parquet, three: three.parquet"

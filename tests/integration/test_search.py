@@ -77,6 +77,7 @@ def test_selected_events_are_the_signal(found, events):
     assert (found / "report.html").stat().st_size < 5e6
 
 
+@pytest.mark.usefixtures("sketched")
 def test_result_does_not_depend_on_the_number_of_workers(events):
     content = config(toys=20, seed=7)
     one = run(events, content, "one", workers=1)
@@ -84,6 +85,7 @@ def test_result_does_not_depend_on_the_number_of_workers(events):
     assert (one / "result.json").read_bytes() == (two / "result.json").read_bytes()
 
 
+@pytest.mark.usefixtures("sketched")
 def test_half_split_searches_only_one_half(events):
     folder = run(events, config(toys=20, folds="half"), "half")
     result = json.loads((folder / "result.json").read_text())
@@ -94,6 +96,7 @@ def test_half_split_searches_only_one_half(events):
     assert calibration["passed"]
 
 
+@pytest.mark.usefixtures("sketched")
 def test_without_truth_nothing_is_evaluated(events):
     content = config(toys=20)
     del content["truth"]
@@ -101,6 +104,7 @@ def test_without_truth_nothing_is_evaluated(events):
     assert json.loads((folder / "result.json").read_text())["evaluation"] == []
 
 
+@pytest.mark.usefixtures("sketched")
 def test_finished_run_is_not_computed_again(found, events):
     before = (found / "result.json").read_bytes()
     steps = {path: path.stat().st_mtime_ns for path in (found / "steps").rglob("*.npz")}
