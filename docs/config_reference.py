@@ -9,8 +9,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from bycatch.config.compare import CompareConfig
 from bycatch.config.score_schema import ScoreConfig
+from bycatch.evaluate.comparison_plan import ComparePlan
+from bycatch.hunt.task import HuntTask
 from bycatch.search.plan import SearchPlan
 from bycatch.trigger.plan import TriggerPlan
 
@@ -72,11 +73,18 @@ PAGES: dict[str, Page] = {
     "config-compare.md": Page(
         "Every key of a comparison of scores",
         "compare",
-        CompareConfig,
-        "src/bycatch/config/compare.py",
+        ComparePlan,
+        "src/bycatch/evaluate/comparison_plan.py",
         prefix="Compare",
         text="`bycatch compare` takes runs and tables themselves, too, where all keys have their\n"
         "defaults.",
+    ),
+    "config-hunt.md": Page(
+        "Every key of a bump hunt",
+        "hunt",
+        HuntTask,
+        "src/bycatch/hunt/task.py",
+        text="`bycatch hunt` takes its input and\nthe same keys as options, too.",
     ),
 }
 """Pages by file name."""

@@ -6,8 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bycatch.events import Events, read, scan
+    from bycatch.faces import Compare, Hunt, Score, Search, Trigger
 
-__all__ = ["Events", "__version__", "read", "scan"]
+__all__ = [
+    "Compare",
+    "Events",
+    "Hunt",
+    "Score",
+    "Search",
+    "Trigger",
+    "__version__",
+    "read",
+    "scan",
+]
 
 __version__ = "0.1.0"
 
@@ -18,6 +29,10 @@ def __getattr__(name: str) -> Any:
         from bycatch import events  # noqa: PLC0415 - lazy on purpose
 
         return getattr(events, name)
+    if name in {"Compare", "Hunt", "Score", "Search", "Trigger"}:
+        from bycatch import faces  # noqa: PLC0415 - lazy on purpose
+
+        return getattr(faces, name)
     message = f"module 'bycatch' has no attribute {name!r}"
     raise AttributeError(message)
 

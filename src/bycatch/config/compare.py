@@ -5,108 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
-
-from bycatch.config.files import Loaded
 from bycatch.config.messages import parse_yaml, validated
+from bycatch.config.plan import Loaded
 from bycatch.errors import ConfigError, InputError
-from bycatch.evaluate.improvement import EPS_B, Improvement
-from bycatch.evaluate.score_comparison import Comparison, Summary, compare_scores
-from bycatch.evaluate.score_tables import read_run, read_table
+from bycatch.evaluate.comparison_plan import ComparePlan
 
-__all__ = ["CompareConfig", "CompareInput", "LoadedComparison", "load_comparison"]
-
-_Fraction = Annotated[float, Field(gt=0.0, lt=1.0)]
-
-
-class CompareInput(BaseModel):
-    """One run or one table."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    path: str = Field(min_length=1, description="Folder of `bycatch score`, or CSV table.")
-    name: str = Field(
-        "",
-        description="Put before the names of its scores; needed where two inputs name theirs "
-        "alike.",
-    )
-    channel: str = Field("", description="Of a run: the best channel counts for each signal.")
-    scores: list[str] | None = Field(
-        None,
-        description="Columns of a run; all of its scores where absent. What learned from labels "
-        "stands beside them.",
-    )
-
-
-class CompareConfig(BaseModel):
-    """A comparison of scores."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    inputs: list[CompareInput] = Field(min_length=1, description="What to compare.")
-    eps_b: list[_Fraction] = Field(
-        default=list(EPS_B),
-        min_length=1,
-        description="Background efficiencies at which runs are read; tables have their own.",
-    )
-    split: str = Field("test", description="Rows of runs that are used.")
-    seed: int = Field(
-        default=0,
-        ge=0,
-        description="Of the draws behind the errors of minimum, median and maximum.",
-    )
-    output: str | None = Field(None, description="Run folder; `runs/NAME` where absent.")
+__all__ = ["LoadedComparison", "build_comparison", "load_comparison"]
 
 
 @dataclass(frozen=True)
-class LoadedComparison(Loaded):
-    """A comparison, ready to be made.
-
-    Attributes
-    ----------
-    config : CompareConfig
-        With absolute paths.
-    resolved, output
-        As in `bycatch.config.files.Loaded`.
-    """
-
-    config: CompareConfig
+class LoadedComparison(Loaded[ComparePlan]):
+    """A comparison, ready to be made."""
 
     @property
     def inputs(self) -> tuple[Path, ...]:
         """Files that the comparison reads."""
-        paths = (Path(item.path) for item in self.config.inputs)
+        paths = (Path(item.path) for item in self.plan.inputs)
         return tuple(path / "scores.parquet" if path.is_dir() else path for path in paths)
-
-    def compare(self) -> Comparison:
-        """Read the inputs and compare their scores.
-
-        Raises
-        ------
-        InputError, ColumnError, DataError
-            Where an input cannot serve.
-        """
-        cells: list[Improvement] = []
-        published: list[Summary] = []
-        references: list[Improvement] = []
-        for item in self.config.inputs:
-            if Path(item.path).is_dir():
-                table = read_run(
-                    item.path,
-                    scores=item.scores,
-                    eps_b=self.config.eps_b,
-                    split=self.config.split,
-                    name=item.name,
-                    channel=item.channel,
-                )
-            else:
-                table = read_table(item.path, name=item.name)
-            cells.extend(table.improvements)
-            published.extend(table.summaries)
-            references.extend(table.references)
-        return compare_scores(cells, published, references=references, seed=self.config.seed)
 
 
 def load_comparison(paths: Sequence[str], output: Path | None = None) -> LoadedComparison:
@@ -135,7 +52,7 @@ def load_comparison(paths: Sequence[str], output: Path | None = None) -> LoadedC
         raise ConfigError(message)
     if not yamls:
         content: Mapping[str, Any] = {"inputs": [{"path": str(path)} for path in paths]}
-        return _resolved(content, Path(), "the command line", output, "compare")
+        return build_comparison(content, Path(), "the command line", output, "compare")
     path = Path(yamls[0])
     try:
         text = path.read_text(encoding="utf-8")
@@ -143,15 +60,16 @@ def load_comparison(paths: Sequence[str], output: Path | None = None) -> LoadedC
         reason = getattr(error, "strerror", None) or "it is no text file"
         message = f"The configuration {path} cannot be read ({reason}); give a YAML file."
         raise InputError(message) from error
-    return _resolved(parse_yaml(text, str(path)), path.parent, str(path), output, path.stem)
+    return build_comparison(parse_yaml(text, str(path)), path.parent, str(path), output, path.stem)
 
 
-def _resolved(
+def build_comparison(
     content: Mapping[str, Any], base: Path, source: str, output: Path | None, name: str
 ) -> LoadedComparison:
-    config = validated(CompareConfig, content, source)
+    """Check and resolve a configuration that is already a mapping; see `load_comparison`."""
+    plan = validated(ComparePlan, content, source)
     base = base.resolve()
-    for index, item in enumerate(config.inputs):
+    for index, item in enumerate(plan.inputs):
         path = base / item.path
         if not path.exists():
             message = (
@@ -172,7 +90,7 @@ def _resolved(
                 "a table; remove the key."
             )
             raise ConfigError(message)
-        item.path = str(path)
-    folder = output if output is not None else base / (config.output or f"runs/{name}")
-    resolved = config.model_dump(mode="json", exclude={"output"})
-    return LoadedComparison(resolved, folder, config)
+    folder = output if output is not None else base / (plan.output or f"runs/{name}")
+    inputs = tuple(item.replace(path=str(base / item.path)) for item in plan.inputs)
+    plan = plan.replace(inputs=inputs, output=None)
+    return LoadedComparison(plan, plan.model_dump(mode="json", exclude={"output"}), folder)

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr, WithJsonSchema
 from bycatch.fields import Block, Text
 from bycatch.statistics.background import Background
 
-__all__ = ["BackgroundPlan"]
+__all__ = ["BackgroundPlan", "Order"]
 
 
 def _order(value: Any) -> Any:
@@ -21,15 +21,20 @@ def _order(value: Any) -> Any:
     raise ValueError(message)
 
 
+Order = Annotated[
+    int | Literal["auto"],
+    BeforeValidator(_order),
+    WithJsonSchema({"anyOf": [{"type": "integer"}, {"const": "auto"}]}),
+]
+
+
 class BackgroundPlan(Block):
     """The smooth spectrum under a peak."""
 
     family: Text = Field("dijet", description="Family of functions: dijet, cms, exppoly ...")
-    order: Annotated[
-        int | Literal["auto"],
-        BeforeValidator(_order),
-        WithJsonSchema({"anyOf": [{"type": "integer"}, {"const": "auto"}]}),
-    ] = Field("auto", description="Number of parameters; auto chooses with the window masked.")
+    order: Order = Field(
+        "auto", description="Number of parameters; auto chooses with the window masked."
+    )
     # No key: a search sets it to what the unselected spectrum asks for.
     _min_order: int = PrivateAttr(0)
 
