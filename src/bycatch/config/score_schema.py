@@ -4,14 +4,25 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, model_validator
+from pydantic import BeforeValidator, Field, Strict, model_validator
 
-from bycatch.fields import Expression, Paths, Real, Text, Whole
+from bycatch.fields import (
+    Block,
+    Expression,
+    OpenBlock,
+    Paths,
+    Real,
+    RepresentationPlan,
+    Share,
+    Text,
+    Whole,
+    listed,
+    named,
+)
 
 __all__ = [
     "HuntConfig",
     "PreprocessingConfig",
-    "RepresentationConfig",
     "SampleConfig",
     "ScoreConfig",
     "ScoreDataConfig",
@@ -21,22 +32,6 @@ __all__ = [
 
 Name = Annotated[str, Strict(), Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_+-]*$")]
 Fraction = Annotated[Real, Field(ge=0, lt=1)]
-Share = Annotated[Real, Field(gt=0, lt=1)]
-
-
-def _named(key: str) -> BeforeValidator:
-    """Let a text, or a list of texts, stand for a block of which `key` is the main key."""
-
-    def expand(value: Any) -> Any:
-        listed = isinstance(value, (list, tuple)) and all(isinstance(v, str) for v in value)
-        return {key: value} if isinstance(value, str) or (listed and key == "path") else value
-
-    return BeforeValidator(expand)
-
-
-def _listed(value: Any) -> Any:
-    """Let a single number stand for a list of one."""
-    return [value] if isinstance(value, (int, float)) and not isinstance(value, bool) else value
 
 
 def _features(value: Any) -> Any:
@@ -58,15 +53,7 @@ def _supervised(value: Any) -> Any:
     return {"name": value} if isinstance(value, str) else value
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class _Open(BaseModel):
-    model_config = ConfigDict(extra="allow", frozen=True)
-
-
-class SampleConfig(_Model):
+class SampleConfig(Block):
     """Events of one process; a bare path stands for its `path`."""
 
     path: Paths = Field(description="File, list of files or glob.")
@@ -76,10 +63,10 @@ class SampleConfig(_Model):
     )
 
 
-Sample = Annotated[SampleConfig, _named("path")]
+Sample = Annotated[SampleConfig, named("path")]
 
 
-class ScoreDataConfig(_Model):
+class ScoreDataConfig(Block):
     """Where the events come from."""
 
     background: Sample = Field(description="Events to learn from.")
@@ -100,15 +87,7 @@ class ScoreDataConfig(_Model):
     )
 
 
-class RepresentationConfig(_Open):
-    """What a model eats; further keys are options of the representation."""
-
-    name: Text = Field(
-        description="images, constituents, objects, particle_flow, substructure or lepton_stream."
-    )
-
-
-class ScoreMethodConfig(_Open):
+class ScoreMethodConfig(OpenBlock):
     """One score; further keys are its options. A bare name stands for its `name`."""
 
     name: Text = Field(description="pca, autoencoder, vae, nae ...: a key of the scores.")
@@ -117,21 +96,21 @@ class ScoreMethodConfig(_Open):
     )
 
 
-class PreprocessingConfig(_Model):
+class PreprocessingConfig(Block):
     """Other ways to reweight pixels, each trained and tested: one of the two is changed at once."""
 
-    power: Annotated[tuple[Annotated[Real, Field(gt=0)], ...], BeforeValidator(_listed)] = Field(
+    power: Annotated[tuple[Annotated[Real, Field(gt=0)], ...], BeforeValidator(listed)] = Field(
         (), description="Exponents of the pixels."
     )
-    smear: Annotated[tuple[Annotated[Real, Field(ge=0)], ...], BeforeValidator(_listed)] = Field(
+    smear: Annotated[tuple[Annotated[Real, Field(ge=0)], ...], BeforeValidator(listed)] = Field(
         (), description="Standard deviations of a Gaussian smearing, in pixels."
     )
 
 
-class HuntConfig(_Model):
+class HuntConfig(Block):
     """The spectrum of the mass behind cuts on the scores."""
 
-    cuts: Annotated[tuple[Share, ...], BeforeValidator(_listed), Field(min_length=1)] = Field(
+    cuts: Annotated[tuple[Share, ...], BeforeValidator(listed), Field(min_length=1)] = Field(
         (0.1, 0.01), description="Fractions of the events that cuts let pass."
     )
     signal: Share | None = Field(
@@ -154,7 +133,7 @@ class HuntConfig(_Model):
     )
 
 
-class SupervisedConfig(_Open):
+class SupervisedConfig(OpenBlock):
     """The yardstick that learns from labels; further keys are options of the model."""
 
     name: Text | None = Field(
@@ -164,17 +143,17 @@ class SupervisedConfig(_Open):
     )
 
 
-class ScoreConfig(_Model):
+class ScoreConfig(Block):
     """Scores without labels, trained and judged."""
 
     data: ScoreDataConfig = Field(description="Where the events come from.")
-    representation: Annotated[RepresentationConfig, _named("name")] | None = Field(
+    representation: Annotated[RepresentationPlan, named("name")] | None = Field(
         None, description="What a model eats; or give `features`."
     )
     features: Annotated[dict[str, Expression], BeforeValidator(_features)] | None = Field(
         None, description="Name and expression of each feature, or a list of expressions."
     )
-    methods: tuple[Annotated[ScoreMethodConfig, _named("name")], ...] = Field(
+    methods: tuple[Annotated[ScoreMethodConfig, named("name")], ...] = Field(
         min_length=1, description="Scores to train and judge."
     )
     train: Literal["background", "data"] = Field(
@@ -182,9 +161,9 @@ class ScoreConfig(_Model):
         description="background: learn from one part, test on the other; data: learn from the "
         "events that are scored, in folds, so that no model scores what it saw.",
     )
-    contamination: Annotated[
-        tuple[Fraction, ...], BeforeValidator(_listed), Field(min_length=1)
-    ] = Field((0.0,), description="Fractions of signal in the training, by weight.")
+    contamination: Annotated[tuple[Fraction, ...], BeforeValidator(listed), Field(min_length=1)] = (
+        Field((0.0,), description="Fractions of signal in the training, by weight.")
+    )
     inverse: bool = Field(
         False, description="Train on each signal and test on background, too (complexity bias)."
     )
