@@ -115,13 +115,10 @@ class Options:
                 check_choice(field.name, value, among)
             if least is None and most is None:
                 continue
-            for number in value if isinstance(value, (tuple, list, np.ndarray)) else (value,):
-                check_option(
-                    field.name,
-                    number,
-                    -np.inf if least is None else least,
-                    np.inf if most is None else most,
-                )
+            several = "Sequence" in str(field.type) and isinstance(value, (tuple, list, np.ndarray))
+            low, high = -np.inf if least is None else least, np.inf if most is None else most
+            for number in value if several else (value,):
+                check_option(field.name, number, low, high)
 
 
 _FIELDS = "_declared_options"

@@ -58,9 +58,7 @@ class AdversarialAutoencoder(ErrorOptions, ReconstructionScore):
         "batch.",
     )
     strength: float = option(
-        default=1.0,
-        least=0.0,
-        says="In units of the loss of the reconstruction.",
+        default=1.0, least=0.0, says="In units of the loss of the reconstruction."
     )
     bins: int = option(
         default=10,
@@ -69,9 +67,7 @@ class AdversarialAutoencoder(ErrorOptions, ReconstructionScore):
         "variable.",
     )
     adversary: Sequence[int] = option(
-        default=(64, 64),
-        least=1,
-        says="Units of the adversary's hidden layers.",
+        default=(64, 64), least=1, says="Units of the adversary's hidden layers."
     )
     protected_column: int | None = option(
         default=None,

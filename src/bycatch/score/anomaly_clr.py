@@ -64,8 +64,7 @@ class AnomalyClr(ContrastiveScore):
     citation = "anomaly-clr"
 
     physical: Sequence[str] = option(
-        default=tuple(PHYSICAL),
-        says="Keys of `bycatch.learn.augmentations.PHYSICAL`.",
+        default=tuple(PHYSICAL), says="Keys of `bycatch.learn.augmentations.PHYSICAL`."
     )
     anomalous: Sequence[str] = option(
         default=tuple(ANOMALOUS),
@@ -73,18 +72,14 @@ class AnomalyClr(ContrastiveScore):
         "Without any, the loss is that of symmetries alone.",
     )
     places: Sequence[int] = option(
-        default=_LAYOUT.counts,
-        says="Of missing ET, electrons, muons and jets.",
+        default=_LAYOUT.counts, says="Of missing ET, electrons, muons and jets."
     )
     pt_min: Sequence[float] = option(
-        default=_LAYOUT.pt_min[1:],
-        says="Thresholds of electrons, muons and jets.",
+        default=_LAYOUT.pt_min[1:], says="Thresholds of electrons, muons and jets."
     )
     eta_max: Sequence[float] = option(default=_LAYOUT.eta_max[1:], says="Their acceptance.")
     trigger_pt: float = option(
-        default=_LAYOUT.trigger_pt,
-        least=0.0,
-        says="Threshold of the lepton that triggered.",
+        default=_LAYOUT.trigger_pt, least=0.0, says="Threshold of the lepton that triggered."
     )
     steps = 3000
     batch_size = 128

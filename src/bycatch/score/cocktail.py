@@ -59,8 +59,7 @@ class Cocktail(Score):
 
     classifier: str = option(default="trees", says="Key of `bycatch.learn.CLASSIFIERS`.")
     options: Mapping[str, Any] | None = option(
-        default=None,
-        says="Of that classifier, see `bycatch.learn.classifier_options`.",
+        default=None, says="Of that classifier, see `bycatch.learn.classifier_options`."
     )
     mixture: Literal["equal", "weights"] | Sequence[float] = option(
         default="equal",

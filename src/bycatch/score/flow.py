@@ -87,9 +87,7 @@ class FlowScore(Rounds, Score):
     )
     layout: Literal["vector", "image"] = option(default="vector", says="What a row is.")
     hidden: Sequence[int] = option(
-        default=(64, 64),
-        least=1,
-        says="Units of the hidden layers of its networks.",
+        default=(64, 64), least=1, says="Units of the hidden layers of its networks."
     )
     rounds: int = option(
         default=10,

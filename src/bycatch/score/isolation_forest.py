@@ -52,9 +52,7 @@ class IsolationForestScore(Score):
 
     trees: int = option(default=100, least=1, says="Of each member.")
     rows_per_tree: int = option(
-        default=256,
-        least=2,
-        says="All where there are fewer of positive weight.",
+        default=256, least=2, says="All where there are fewer of positive weight."
     )
     layout: str = option(default="vector", among=("vector", "image"), says="What a row is.")
 

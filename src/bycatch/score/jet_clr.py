@@ -56,8 +56,7 @@ class JetClr(ContrastiveScore):
     further_citations = ("anomaly-clr",)
 
     columns: Sequence[int] = option(
-        default=(0, 4, 5),
-        says="Which columns are log pT and the two angles.",
+        default=(0, 4, 5), says="Which columns are log pT and the two angles."
     )
     n_max: int = option(default=50, least=1, says="Constituents that are read, the first ones.")
     augmentations: Sequence[str] = option(

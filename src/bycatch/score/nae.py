@@ -61,8 +61,7 @@ class Nae(EnergyScore):
     further_citations = ("normalized-autoencoder-jets", "topological-obstructions")
 
     metropolis: bool = option(
-        default=True,
-        says="Accept steps so that chains have the energy's distribution exactly.",
+        default=True, says="Accept steps so that chains have the energy's distribution exactly."
     )
     regulariser: float = option(
         default=0.0,

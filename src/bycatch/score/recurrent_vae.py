@@ -71,9 +71,7 @@ class RecurrentVae(NeuralScore):
     has_latent = True
 
     length: int = option(
-        default=20,
-        least=1,
-        says="Candidates that are read, the first ones; the rest are left out.",
+        default=20, least=1, says="Candidates that are read, the first ones; the rest are left out."
     )
     kinds: int = option(
         default=5,
@@ -81,8 +79,7 @@ class RecurrentVae(NeuralScore):
         says="Last features that say one-hot what a candidate is; 0 where there are none.",
     )
     attention: bool = option(
-        default=True,
-        says="Let the decoder look at the encoder's annotations.",
+        default=True, says="Let the decoder look at the encoder's annotations."
     )
     hidden: int = option(
         default=32,

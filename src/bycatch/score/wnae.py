@@ -44,13 +44,10 @@ class Wnae(EnergyScore):
     further_citations = ("normalized-autoencoder", "topological-obstructions")
 
     through: int = option(
-        default=5,
-        says="Last steps of the input chains through which gradients flow.",
+        default=5, says="Last steps of the input chains through which gradients flow."
     )
     directions: int = option(
-        default=50,
-        least=1,
-        says="Along which the distance is measured in each step.",
+        default=50, least=1, says="Along which the distance is measured in each step."
     )
     reconstruction: float = option(
         default=0.1,

@@ -62,9 +62,7 @@ class InterpolatedTemplate(Options, Template):
         "(``matching``).",
     )
     oversample: float = option(
-        default=4.0,
-        kw_only=False,
-        says="Template events per effective event of the window.",
+        default=4.0, kw_only=False, says="Template events per effective event of the window."
     )
     background: SidebandDensity | None = option(
         default=None,

@@ -77,9 +77,7 @@ class MatchingEnsemble(NeuralDensity):
         says="Steps of the fixed-step solvers from noise to data; unused by the adaptive one.",
     )
     tolerance: float = option(
-        default=1e-5,
-        least=1e-12,
-        says="Relative and absolute error of the adaptive solver.",
+        default=1e-5, least=1e-12, says="Relative and absolute error of the adaptive solver."
     )
 
     def check_options(self) -> None:

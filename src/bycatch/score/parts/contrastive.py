@@ -71,19 +71,13 @@ class ContrastiveScore(NeuralScore):
         says="Of the representation, and of each object between the blocks; a multiple of `heads`.",
     )
     heads: int = option(
-        default=4,
-        least=1,
-        says="Of the transformer, see `bycatch.learn.nets.transformer.Sizes`.",
+        default=4, least=1, says="Of the transformer, see `bycatch.learn.nets.transformer.Sizes`."
     )
     blocks: int = option(
-        default=2,
-        least=1,
-        says="Of the transformer, see `bycatch.learn.nets.transformer.Sizes`.",
+        default=2, least=1, says="Of the transformer, see `bycatch.learn.nets.transformer.Sizes`."
     )
     hidden: int = option(
-        default=64,
-        least=1,
-        says="Of the transformer, see `bycatch.learn.nets.transformer.Sizes`.",
+        default=64, least=1, says="Of the transformer, see `bycatch.learn.nets.transformer.Sizes`."
     )
     projection: int = option(
         default=32,
@@ -97,9 +91,7 @@ class ContrastiveScore(NeuralScore):
         default="mahalanobis", says="What learns background in the representation."
     )
     head_hidden: Sequence[int] = option(
-        default=(64, 32, 16),
-        least=1,
-        says="Units of its hidden layers (the flow has one).",
+        default=(64, 32, 16), least=1, says="Units of its hidden layers (the flow has one)."
     )
     head_latent: int = option(default=5, least=1, says="Units of the autoencoder's bottleneck.")
     head_steps: int = option(default=3000, says="Gradient steps of the head.")

@@ -49,8 +49,7 @@ class Energy(SphereAutoencoder):
     latent_noise: float = option(default=0.1, says="Of a step on the sphere, in radians.")
     input_steps: int = option(default=15, says="Steps of the chains in the space of the inputs.")
     input_noise: float = option(
-        default=0.4,
-        says="Of a step in the space of the inputs, in units of their thermal width.",
+        default=0.4, says="Of a step in the space of the inputs, in units of their thermal width."
     )
     clip: float | None = option(
         default=50.0,
@@ -77,8 +76,7 @@ class Energy(SphereAutoencoder):
         "autoencoder with its latent space on the sphere.",
     )
     energy_rounds: int = option(
-        default=12,
-        says="Equal parts of these, after each of which a state is judged.",
+        default=12, says="Equal parts of these, after each of which a state is judged."
     )
     energy_learning_rate: float = option(default=3e-4, least=0.0, says="At its highest.")
     backoffs: int = option(

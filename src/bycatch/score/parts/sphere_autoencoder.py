@@ -65,9 +65,7 @@ class SphereAutoencoder(NeuralScore):
         says="Coordinates of the unit sphere in the bottleneck; it has one dimension less.",
     )
     channels: Sequence[int] = option(
-        default=(8, 8),
-        least=1,
-        says="Of the convolutions of ``conv``.",
+        default=(8, 8), least=1, says="Of the convolutions of ``conv``."
     )
 
     @property
