@@ -115,7 +115,7 @@ class Options:
                 check_choice(field.name, value, among)
             if least is None and most is None:
                 continue
-            several = "Sequence" in str(field.type) and isinstance(value, (tuple, list, np.ndarray))
+            several = re.search("Sequence|tuple", str(field.type)) and np.ndim(value) > 0
             low, high = -np.inf if least is None else least, np.inf if most is None else most
             for number in value if several else (value,):
                 check_option(field.name, number, low, high)
