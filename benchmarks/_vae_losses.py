@@ -23,8 +23,8 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid, softplus
 
 from bycatch.learn.likelihoods import CLIP, Density, Raw
+from bycatch.learn.neural import Noise
 from bycatch.score.likelihood_vae import LikelihoodVae
-from bycatch.score.parts.neural import Noise
 
 __all__ = ["HeavyVae", "PublishedVae"]
 

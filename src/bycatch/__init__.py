@@ -33,8 +33,7 @@ def __getattr__(name: str) -> Any:
         from bycatch import faces  # noqa: PLC0415 - lazy on purpose
 
         return getattr(faces, name)
-    message = f"module 'bycatch' has no attribute {name!r}"
-    raise AttributeError(message)
+    raise AttributeError(f"module 'bycatch' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

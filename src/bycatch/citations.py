@@ -10,8 +10,6 @@ from typing import Any
 from bycatch.errors import ConfigError, nearest
 from bycatch.registry import Registry, foreign
 
-__all__ = ["CITATIONS", "bibtex", "known_to"]
-
 
 def _entries(text: str) -> dict[str, str]:
     """Part BibTeX into its entries by key; each begins a line with ``@``."""
@@ -66,6 +64,7 @@ def bibtex(keys: Iterable[str]) -> str:
     known = known_to(chosen)
     for key in chosen:
         if key not in known:
-            message = f"There is no citation {key!r}; the nearest are {nearest(key, known)}."
-            raise ConfigError(message)
+            raise ConfigError(
+                f"There is no citation {key!r}; the nearest are {nearest(key, known)}."
+            )
     return "\n\n".join(known[key] for key in chosen)

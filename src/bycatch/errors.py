@@ -10,20 +10,6 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-__all__ = [
-    "BycatchError",
-    "ColumnError",
-    "ConfigError",
-    "DataError",
-    "ExpressionError",
-    "FitError",
-    "InputError",
-    "RunFolderError",
-    "StorageError",
-    "TaskError",
-    "nearest",
-]
-
 
 class BycatchError(Exception):
     """Base of all errors that bycatch raises on purpose."""

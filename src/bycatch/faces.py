@@ -16,8 +16,6 @@ from typing import Any
 
 from bycatch.tasks import Job, Run, Runnable, run_verb
 
-__all__ = ["Compare", "Hunt", "Score", "Search", "Trigger"]
-
 
 class _Face:
     """A verb with its configuration.

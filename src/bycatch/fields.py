@@ -23,30 +23,6 @@ from pydantic import (
     model_serializer,
 )
 
-__all__ = [
-    "INTERVAL_SCHEMA",
-    "Block",
-    "Expression",
-    "FolderOf",
-    "Fraction",
-    "Interval",
-    "Name",
-    "OpenBlock",
-    "Paths",
-    "Positive",
-    "Positives",
-    "Real",
-    "RepresentationPlan",
-    "Share",
-    "Text",
-    "Whole",
-    "interval",
-    "is_number",
-    "listed",
-    "named",
-    "walk",
-]
-
 
 @dataclass(frozen=True)
 class Columns:
@@ -84,12 +60,10 @@ def listed(value: Any) -> Any:
 def interval(value: Any) -> tuple[float, float]:
     """Return ``[low, high]`` as a pair of numbers that rises (ValueError where it does not)."""
     if not (isinstance(value, (list, tuple)) and len(value) == 2 and all(map(is_number, value))):
-        message = "an interval [low, high]"
-        raise ValueError(message)
+        raise ValueError("an interval [low, high]")
     low, high = map(float, value)
     if not low < high:
-        message = "an interval [low, high] with low below high"
-        raise ValueError(message)
+        raise ValueError("an interval [low, high] with low below high")
     return low, high
 
 

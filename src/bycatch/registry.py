@@ -19,8 +19,6 @@ from bycatch.errors import BycatchError, ConfigError, nearest
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-__all__ = ["Registry", "foreign"]
-
 T = TypeVar("T")
 
 
@@ -50,11 +48,10 @@ def _load(entry: EntryPoint, kind: str) -> Any:
     # a stranger's module can fail in any way at all, and the user must learn whose it is
     except Exception as error:
         package = entry.dist.name if entry.dist is not None else entry.module
-        message = (
+        raise BycatchError(
             f"The {kind} {entry.name!r} of the package '{package}' cannot be loaded from "
             f"'{entry.value}' ({error!r}); mend the package, or remove it."
-        )
-        raise BycatchError(message) from error
+        ) from error
 
 
 class Registry(Mapping[str, T], Generic[T]):
@@ -112,8 +109,9 @@ class Registry(Mapping[str, T], Generic[T]):
     def __getitem__(self, name: str) -> T:
         if name not in self:
             near = nearest(name, self)
-            message = f"There is no {self.kind} {name!r}; the nearest are {near}{self.hint}."
-            raise _UnknownNameError(message)
+            raise _UnknownNameError(
+                f"There is no {self.kind} {name!r}; the nearest are {near}{self.hint}."
+            )
         if name in self.others:
             return cast("T", _load(self.others[name], self.kind))
         target = self.own[name]
@@ -125,11 +123,10 @@ class Registry(Mapping[str, T], Generic[T]):
     def checked(self, key: str, name: str, source: str) -> T:
         """Return what a configuration names under `key`; the error says which file and key."""
         if name not in self:
-            message = (
+            raise ConfigError(
                 f"{source}: {key!r} is {name!r}, which does not exist; the nearest are "
                 f"{nearest(name, self)}."
             )
-            raise ConfigError(message)
         return self[name]
 
     def options(self, name: str) -> dict[str, Any]:
@@ -142,11 +139,10 @@ class Registry(Mapping[str, T], Generic[T]):
         known = self.options(name)
         for option in options:
             if option not in known and option not in self.apart:
-                message = (
+                raise ConfigError(
                     f"The {self.kind} {name!r} has no option {option!r}; the nearest options are "
                     f"{nearest(option, known)}."
                 )
-                raise ConfigError(message)
         return cast("Any", self[name])(*arguments, **options)
 
     def load(self, folder: Path, name: str) -> Any:

@@ -13,8 +13,6 @@ from bycatch.anomaly.trainings import member_numbers
 from bycatch.score.base import Score
 from bycatch.tasks.random import stream
 
-__all__ = ["VIEWED", "encode"]
-
 VIEWED = 500
 """Tested events of each process, at most."""
 

@@ -13,8 +13,6 @@ from bycatch.anomaly.trainings import member_numbers
 from bycatch.score.base import Score
 from bycatch.tasks.random import stream
 
-__all__ = ["EXPLAINED", "explain"]
-
 EXPLAINED = 300
 """Events of each process, at most: hiding every pixel in turn costs as many evaluations."""
 

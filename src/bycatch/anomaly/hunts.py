@@ -21,13 +21,12 @@ from bycatch.anomaly.train import Trained
 from bycatch.anomaly.trainings import Training, training_rows
 from bycatch.errors import BycatchError
 from bycatch.hunt.histogram import Histogram, make_histogram
-from bycatch.hunt.hunt import HuntPlan, hunt
+from bycatch.hunt.hunt import hunt
+from bycatch.hunt.plan import HuntPlan
 from bycatch.tasks.random import child_seed, stream
 from bycatch.tasks.result import plain
 from bycatch.tasks.run import Run
 from bycatch.tasks.store import Step
-
-__all__ = ["Hunted", "hunt_all"]
 
 Floats = NDArray[np.float64]
 
@@ -113,8 +112,7 @@ def _hunt_task(
     """Return the fields of a `Hunted`."""
     sample, cuts = stored_sample(Path(folder)), plan.cuts
     if cuts is None or sample.mass is None:
-        message = "A hunt was asked for without a mass."
-        raise ValueError(message)
+        raise ValueError("A hunt was asked for without a mass.")
     stored = Step(Path(folder) / "steps" / "scores" / training.name)
     arrays, document = stored.load_arrays(), stored.load_json()
     events, fraction, n_signal = _hunted_events(training, signal, arrays["rows"], sample, plan)

@@ -24,8 +24,6 @@ from bycatch.represent import represent
 from bycatch.represent.images import reweighted
 from bycatch.tasks.files import atomic_file
 
-__all__ = ["ROWS", "StoredInputs", "needed_columns", "write_inputs"]
-
 ROWS = 20_000
 """Rows in memory at a time."""
 
@@ -175,8 +173,9 @@ def write_inputs(
             if array is not None:
                 array.flush()
     if values is None:
-        message = f"There are no events in {', '.join(s.name for s in samples)} to represent."
-        raise DataError(message)
+        raise DataError(
+            f"There are no events in {', '.join(s.name for s in samples)} to represent."
+        )
     path = str(folder / "values.npy")
     normalise = bool(inputs.options.get("normalise", True))
     stored = StoredInputs(path, None if mask is None else str(folder / "mask.npy"), normalise)
@@ -214,11 +213,10 @@ def _streamed(
             fine = np.isfinite(found.values).all(axis=tuple(range(1, found.values.ndim)))
             bad = np.atleast_1d(~fine)
             if bad.any():
-                message = (
+                raise DataError(
                     f"{int(bad.sum())} of {len(bad)} events of '{sample.name}' become NaN or "
                     f"infinite as '{inputs.name}'; cut them with 'where'."
                 )
-                raise DataError(message)
             yield found, kept
 
 

@@ -23,8 +23,6 @@ from bycatch.evaluate.operating import Rejection, TruePositives, rejection, tpr_
 from bycatch.evaluate.roc import MaxSic, Roc, max_sic, roc
 from bycatch.evaluate.score_tables import REFERENCE
 
-__all__ = ["EPS_S", "FPR", "Measured", "Spread", "measure", "measure_all", "supported_fpr"]
-
 EPS_S = (0.2, 0.3)
 """Signal efficiencies at which 1/eps_B is quoted."""
 

@@ -17,8 +17,6 @@ from bycatch.errors import DataError
 from bycatch.evaluate.latent import LatentView, latent_view
 from bycatch.tasks.random import child_seed
 
-__all__ = ["Viewed", "view_all"]
-
 _MOST_CLUSTERS = 6
 _REPLICAS = 50
 
@@ -72,8 +70,7 @@ def view_all(trained: Sequence[Trained], sample: Processes, plan: ScorePlan) -> 
 
 def _viewed(item: Trained, sample: Processes, plan: ScorePlan) -> Viewed:
     if item.latent is None:
-        message = f"'{item.training.name}' has no latent coordinates."
-        raise ValueError(message)
+        raise ValueError(f"'{item.training.name}' has no latent coordinates.")
     z, rows = item.latent, item.latent_rows
     process = sample.process[rows]
     names = np.asarray(plan.names)[process]

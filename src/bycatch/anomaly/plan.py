@@ -6,17 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-__all__ = [
-    "LAYOUTS",
-    "CutPlan",
-    "InputPlan",
-    "MethodPlan",
-    "Preprocessing",
-    "ReferencePlan",
-    "SamplePlan",
-    "ScorePlan",
-]
-
 Layout = Literal["vector", "image", "set"]
 
 LAYOUTS: dict[str, Layout] = {

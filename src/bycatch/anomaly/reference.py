@@ -13,8 +13,6 @@ from bycatch.anomaly.trainings import Rows, Training
 from bycatch.learn import make_classifier, make_tagger
 from bycatch.tasks.random import child_seed, stream
 
-__all__ = ["DEFAULTS", "fit_reference"]
-
 DEFAULTS = {"vector": "trees", "image": "cnn", "set": "deep_sets"}
 """Supervised model by the layout of a row."""
 

@@ -18,8 +18,6 @@ from bycatch.anomaly.sculpt import Sculpted
 from bycatch.anomaly.transfer import Transferred
 from bycatch.tasks.result import Result, document
 
-__all__ = ["Explained", "Learned", "ScoreResult"]
-
 
 @dataclass(frozen=True)
 class Learned:

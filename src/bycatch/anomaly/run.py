@@ -24,8 +24,6 @@ from bycatch.score import score_class
 from bycatch.tasks.files import atomic_file
 from bycatch.tasks.run import Run
 
-__all__ = ["describe_scores", "run_scores"]
-
 
 def run_scores(plan: ScorePlan, resolved: Mapping[str, Any], run: Run) -> ScoreResult:
     """Train and judge scores, or continue where that was stopped.

@@ -22,8 +22,6 @@ from bycatch.tasks.files import atomic_file
 from bycatch.tasks.random import stream
 from bycatch.tasks.store import RunFolder, Step
 
-__all__ = ["Processes", "SampleSize", "load_sample", "stored_sample"]
-
 _WEIGHT, _MASS, _FEATURE = "weight", "mass", "feature:"
 
 
@@ -140,11 +138,10 @@ def stored_sample(folder: Path) -> Processes:
     )
     for path in (inputs.values, inputs.mask):
         if path is not None and not Path(path).exists():
-            message = (
+            raise DataError(
                 f"The stored events {path} are gone; remove {folder} and run the same command "
                 "again."
             )
-            raise DataError(message)
     return Processes(
         arrays["process"],
         arrays["weight"],
@@ -214,19 +211,17 @@ def _columns(
             for name, mask in bad.items()
             if mask.any()
         )
-        message = (
+        raise DataError(
             f"{int(wrong.sum())} of {len(rows)} events of '{sample.name}' have a NaN or infinite "
             f"value in {listed}; mend the expression, cut the events with 'where', or set "
             "nonfinite: drop."
         )
-        raise DataError(message)
     rows = rows[~wrong]
     if len(rows) < 2:
-        message = (
+        raise DataError(
             f"{', '.join(sample.path)} leaves {len(rows)} events of '{sample.name}' after the cut "
             f"{sample.where!r}, but at least 2 are needed."
         )
-        raise DataError(message)
     return {name: column[rows] for name, column in data.items()}, rows, int(wrong.sum())
 
 
@@ -262,11 +257,10 @@ def _size(k: int, plan: ScorePlan, arrays: dict[str, NDArray[Any]], dropped: int
     weight, fold = arrays["weight"][there], arrays["fold"][there]
     total = float(weight.sum())
     if not total > 0.0:
-        message = (
+        raise DataError(
             f"The {len(weight)} events of '{plan.names[k]}' have a sum of weights of {total:g}; "
             "it must be positive: check 'data.weight'."
         )
-        raise DataError(message)
     n_train = len(fold) if plan.folds else int((fold < 0).sum())
     return SampleSize(
         plan.names[k],

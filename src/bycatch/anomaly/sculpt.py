@@ -18,8 +18,6 @@ from bycatch.evaluate.sculpting import EFFICIENCIES, Sculpting, sculpting
 from bycatch.tasks.random import child_seed
 from bycatch.tasks.result import document
 
-__all__ = ["Sculpted", "direct", "falling_range", "leveled", "mass_range", "sculpt_all"]
-
 Floats = NDArray[np.float64]
 
 _QUANTILES = (0.01, 0.99)

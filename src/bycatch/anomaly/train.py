@@ -31,8 +31,6 @@ from bycatch.tasks.random import child_seed
 from bycatch.tasks.run import Run
 from bycatch.tasks.store import Step
 
-__all__ = ["Trained", "train_all"]
-
 Predict = Callable[[Mapping[str, NDArray[Any]], Sequence[int], str], NDArray[np.floating]]
 """Rows, members and the name of a score to scores of shape (n_chosen, n_rows)."""
 Stored = tuple[dict[str, NDArray[Any]], dict[str, Any]]
@@ -155,8 +153,7 @@ def _train_task(training: Training, plan: ScorePlan, folder: str, explained: boo
             return _supervised(training, plan, sample, models)
         return _unsupervised(training, plan, sample, models, explained=explained)
     except BycatchError as error:
-        message = f"{training.name}: {error}"
-        raise type(error)(message) from error
+        raise type(error)(f"{training.name}: {error}") from error
 
 
 def _unsupervised(
@@ -201,8 +198,7 @@ def _fitted(
         further["label"] = sample.process[rows.learn].astype(np.int64)
     elif method.uses == "protected":
         if sample.mass is None:
-            message = "The score needs a protected variable; give 'data.mass'."
-            raise DataError(message)
+            raise DataError("The score needs a protected variable; give 'data.mass'.")
         further["protected"] = sample.mass[rows.learn]
     if "mask" in inputs:
         further["mask"] = inputs["mask"]
@@ -212,8 +208,7 @@ def _fitted(
 def _supervised(training: Training, plan: ScorePlan, sample: Processes, models: Path) -> Stored:
     reference = plan.reference
     if reference is None:
-        message = "A supervised training was asked for without a plan for it."
-        raise ValueError(message)
+        raise ValueError("A supervised training was asked for without a plan for it.")
     rows = training_rows(training, sample, plan, reference.members)
     pixels = pixels_of(training, plan)
     model = fit_reference(reference, training, rows, plan, sample, pixels)
@@ -259,6 +254,7 @@ def _score_rows(
                 result[i][:, here[part]] = predict(inputs, chosen, name)
     bad = int(np.count_nonzero(np.isnan(result)))
     if bad:
-        message = f"{bad} of {result.size} scores are NaN; look at the training rows and options."
-        raise DataError(message)
+        raise DataError(
+            f"{bad} of {result.size} scores are NaN; look at the training rows and options."
+        )
     return result

@@ -19,8 +19,6 @@ from bycatch.errors import DataError
 from bycatch.evaluate.score_tables import REFERENCE
 from bycatch.tasks.random import stream
 
-__all__ = ["Rows", "Training", "plan_trainings", "training_rows"]
-
 
 @dataclass(frozen=True)
 class Training:
@@ -178,12 +176,11 @@ def _added(
     wanted = total * training.contamination / (1.0 - training.contamination)
     if not len(rows) or sums[-1] < wanted:
         there = float(sums[-1]) if len(rows) else 0.0
-        message = (
+        raise DataError(
             f"A contamination of {training.contamination:g} by '{training.signal}' needs a sum of "
             f"weights of {wanted:.4g} in the training, but there is {there:.4g}; lower "
             "'contamination', or give more signal or less background."
         )
-        raise DataError(message)
     count = int(np.argmin(np.abs(sums - wanted))) + 1
     return rows[:count], float(sums[count - 1] / (sums[count - 1] + total))
 

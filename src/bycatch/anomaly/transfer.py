@@ -19,8 +19,6 @@ from bycatch.tasks.result import plain
 from bycatch.tasks.run import Run
 from bycatch.tasks.store import Step
 
-__all__ = ["Transferred", "cocktails", "extra_trainings", "transfer_all"]
-
 
 @dataclass(frozen=True)
 class Transferred:

@@ -14,16 +14,6 @@ if TYPE_CHECKING:
     from bycatch.search.plan import SearchPlan
     from bycatch.tasks import Run, Runnable
 
-__all__ = [
-    "dry_run_option",
-    "output_option",
-    "quiet_option",
-    "run_and_report",
-    "run_verb",
-    "tell_plan",
-    "workers_option",
-]
-
 Command = TypeVar("Command", bound=Callable[..., Any])
 Found = TypeVar("Found")
 

@@ -9,8 +9,6 @@ import click
 
 from bycatch.errors import InputError
 
-__all__ = ["cite"]
-
 
 @click.command()
 @click.argument("run_folder", type=click.Path(path_type=Path), required=False)
@@ -32,8 +30,8 @@ def _keys(run_folder: Path) -> list[str]:
     try:
         return list(json.loads(path.read_text(encoding="utf-8"))["citations"])
     except FileNotFoundError as error:
-        message = f"{run_folder} has no result.json; give the folder of a finished run."
-        raise InputError(message) from error
+        raise InputError(
+            f"{run_folder} has no result.json; give the folder of a finished run."
+        ) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
-        message = f"{path} does not list the citations of a run ({error!r})."
-        raise InputError(message) from error
+        raise InputError(f"{path} does not list the citations of a run ({error!r}).") from error

@@ -8,8 +8,6 @@ import click
 
 from bycatch.cli._common import output_option, quiet_option, run_verb
 
-__all__ = ["compare"]
-
 
 @click.command()
 @click.argument("inputs", nargs=-1, required=True)

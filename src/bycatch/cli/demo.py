@@ -8,8 +8,6 @@ import click
 
 from bycatch.cli._common import output_option, quiet_option, run_and_report, workers_option
 
-__all__ = ["demo"]
-
 
 @click.command()
 @output_option("Run folder; runs/demo by default.")

@@ -6,8 +6,6 @@ from pathlib import Path
 
 import click
 
-__all__ = ["export"]
-
 
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path))

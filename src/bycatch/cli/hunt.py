@@ -10,8 +10,6 @@ import click
 
 from bycatch.cli._common import output_option, quiet_option, run_verb
 
-__all__ = ["hunt"]
-
 _PAIR: Any = (float, float)
 
 
@@ -78,8 +76,9 @@ def hunt(path: str, output: Path | None, *, quiet: bool, **options: Any) -> None
     if path.endswith((".yaml", ".yml")):
         given = sorted(name for name, value in options.items() if value not in (None, (), False))
         if given:
-            message = f"{path} says what to hunt: name {given[0]!r} there, not as an option."
-            raise ConfigError(message)
+            raise ConfigError(
+                f"{path} says what to hunt: name {given[0]!r} there, not as an option."
+            )
         task, job = load_hunt(path, output)
     else:
         task = read_options(path, options)

@@ -12,8 +12,6 @@ from bycatch import __version__
 from bycatch.errors import BycatchError, ConfigError
 from bycatch.registry import Registry
 
-__all__ = ["main"]
-
 _VERBS = {
     "search": "Search for a resonance of unknown mass and decay.",
     "hunt": "Hunt for a bump in one spectrum, without learning.",

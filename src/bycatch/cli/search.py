@@ -15,8 +15,6 @@ from bycatch.cli._common import (
     workers_option,
 )
 
-__all__ = ["search"]
-
 
 @click.command()
 @click.argument("config", type=click.Path(path_type=Path))

@@ -13,8 +13,6 @@ from bycatch.cli._common import cores, output_option, quiet_option, workers_opti
 if TYPE_CHECKING:
     from bycatch.events.simulate.process import Process
 
-__all__ = ["simulate"]
-
 
 @click.command()
 @click.argument("process", required=False)
@@ -62,8 +60,7 @@ def simulate(
             click.echo(f"{found.name:<26}{found.title}")
         return
     if process is None:
-        message = "Which process? bycatch simulate --list shows all."
-        raise click.UsageError(message)
+        raise click.UsageError("Which process? bycatch simulate --list shows all.")
     chosen = find_process(process)
     if table and chosen.table is None:
         _refuse_table(chosen, all_processes())
@@ -79,8 +76,9 @@ def simulate(
 
 def _refuse_table(process: Process, known: Mapping[str, Process]) -> None:
     others = ", ".join(name for name, other in known.items() if other.table) or "no process"
-    message = f"{process.name!r} has no table of acceptances; {others} has. Leave out --table."
-    raise click.UsageError(message)
+    raise click.UsageError(
+        f"{process.name!r} has no table of acceptances; {others} has. Leave out --table."
+    )
 
 
 def _tell(info: Mapping[str, Any]) -> None:

@@ -8,8 +8,6 @@ import click
 
 from bycatch.cli._common import output_option, quiet_option, run_verb, tell_plan
 
-__all__ = ["trigger"]
-
 
 @click.command()
 @click.argument("config", type=click.Path(path_type=Path))

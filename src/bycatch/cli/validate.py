@@ -8,8 +8,6 @@ import click
 
 from bycatch.cli._common import output_option, quiet_option, run_verb, workers_option
 
-__all__ = ["validate"]
-
 
 @click.command()
 @click.argument("config", type=click.Path(path_type=Path))

@@ -5,8 +5,6 @@ from __future__ import annotations
 from bycatch.errors import ConfigError
 from bycatch.search.plan import SearchPlan
 
-__all__ = ["check_background", "check_values"]
-
 
 def check_values(config: SearchPlan, source: str) -> None:
     """Check values against each other.
@@ -19,16 +17,16 @@ def check_values(config: SearchPlan, source: str) -> None:
     """
     _check_regions(config, source)
     if len(set(config.working_points)) != len(config.working_points):
-        message = f"{source}: 'working_points' has a value twice: {list(config.working_points)}."
-        raise ConfigError(message)
+        raise ConfigError(
+            f"{source}: 'working_points' has a value twice: {list(config.working_points)}."
+        )
     resonance = config.resonance.replace(" ", "")
     for name, text in config.features.items():
         if text.replace(" ", "") == resonance:
-            message = (
+            raise ConfigError(
                 f"{source}: the feature {name!r} is the resonance {config.resonance!r} itself; "
                 "a classifier that sees it finds the window and nothing else: remove it."
             )
-            raise ConfigError(message)
 
 
 def _check_regions(config: SearchPlan, source: str) -> None:
@@ -38,11 +36,10 @@ def _check_regions(config: SearchPlan, source: str) -> None:
     scan = regions.scan
     if scan is not None:
         if scan.last < scan.first:
-            message = (
+            raise ConfigError(
                 f"{source}: 'regions.scan.last' is {scan.last:g}, "
                 f"but must not lie below 'first', {scan.first:g}."
             )
-            raise ConfigError(message)
         windows: tuple[tuple[float, float], ...] = (
             (scan.first * (1 - scan.width / 2), scan.first * (1 + scan.width / 2)),
         )
@@ -50,31 +47,27 @@ def _check_regions(config: SearchPlan, source: str) -> None:
         windows = regions.windows or ()
     for window in windows:
         if window[0] < low or window[1] > high:
-            message = (
+            raise ConfigError(
                 f"{source}: the window [{window[0]:g}, {window[1]:g}] lies outside of {inside}; "
                 "move the window or widen 'regions.fit_range'."
             )
-            raise ConfigError(message)
         if (window[0], window[1]) == (low, high):
-            message = (
+            raise ConfigError(
                 f"{source}: the window [{window[0]:g}, {window[1]:g}] leaves nothing of {inside} "
                 "to fit the background in; widen 'regions.fit_range'."
             )
-            raise ConfigError(message)
     if isinstance(regions.sidebands, tuple):
         for sideband in regions.sidebands:
             if sideband[0] < low or sideband[1] > high:
-                message = (
+                raise ConfigError(
                     f"{source}: the sideband [{sideband[0]:g}, {sideband[1]:g}] lies outside of "
                     f"{inside}; move it or widen 'regions.fit_range'."
                 )
-                raise ConfigError(message)
     if isinstance(regions.bins, float) and regions.bins * 4 > high - low:
-        message = (
+        raise ConfigError(
             f"{source}: 'regions.bins' is {regions.bins:g}, which gives fewer than 4 bins in "
             f"{inside}; give a smaller width."
         )
-        raise ConfigError(message)
 
 
 def check_background(config: SearchPlan, source: str) -> None:
@@ -91,8 +84,7 @@ def check_background(config: SearchPlan, source: str) -> None:
     orders = FAMILIES.checked("background.family", family, source).orders
     order = config.background.order
     if order != "auto" and order not in orders:
-        message = (
+        raise ConfigError(
             f"{source}: 'background.order' is {order}, but the family {family!r} has "
             f"{', '.join(map(str, orders))} parameters; choose one of them, or auto."
         )
-        raise ConfigError(message)

@@ -12,8 +12,6 @@ from bycatch.config.plan import Loaded
 from bycatch.errors import ConfigError, InputError
 from bycatch.evaluate.comparison_plan import ComparePlan
 
-__all__ = ["LoadedComparison", "build_comparison", "load_comparison"]
-
 
 @dataclass(frozen=True)
 class LoadedComparison(Loaded[ComparePlan]):
@@ -45,11 +43,10 @@ def load_comparison(paths: Sequence[str], output: Path | None = None) -> LoadedC
     """
     yamls = [path for path in paths if Path(path).suffix in {".yaml", ".yml"}]
     if yamls and len(paths) > 1:
-        message = (
+        raise ConfigError(
             f"{yamls[0]} says what to compare, so nothing else can be given beside it; name the "
             "other inputs in that file."
         )
-        raise ConfigError(message)
     if not yamls:
         content: Mapping[str, Any] = {"inputs": [{"path": str(path)} for path in paths]}
         return build_comparison(content, Path(), "the command line", output, "compare")
@@ -58,8 +55,9 @@ def load_comparison(paths: Sequence[str], output: Path | None = None) -> LoadedC
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is no text file"
-        message = f"The configuration {path} cannot be read ({reason}); give a YAML file."
-        raise InputError(message) from error
+        raise InputError(
+            f"The configuration {path} cannot be read ({reason}); give a YAML file."
+        ) from error
     return build_comparison(parse_yaml(text, str(path)), path.parent, str(path), output, path.stem)
 
 
@@ -72,24 +70,21 @@ def build_comparison(
     for index, item in enumerate(plan.inputs):
         path = base / item.path
         if not path.exists():
-            message = (
+            raise InputError(
                 f"{source}: 'inputs[{index}].path' is {item.path}, which does not exist; give the "
                 "folder of a run of `bycatch score`, or a CSV table."
             )
-            raise InputError(message)
         if path.is_dir() and not (path / "scores.parquet").is_file():
-            message = (
+            raise InputError(
                 f"{source}: 'inputs[{index}].path' is {item.path}, a folder without "
                 "scores.parquet; give that of a finished run of `bycatch score`."
             )
-            raise InputError(message)
         if not path.is_dir() and (item.scores is not None or item.channel):
             key = "scores" if item.scores is not None else "channel"
-            message = (
+            raise ConfigError(
                 f"{source}: 'inputs[{index}].{key}' is for the folder of a run, but {item.path} is "
                 "a table; remove the key."
             )
-            raise ConfigError(message)
     folder = output if output is not None else base / (plan.output or f"runs/{name}")
     inputs = tuple(item.replace(path=str(base / item.path)) for item in plan.inputs)
     plan = plan.replace(inputs=inputs, output=None)

@@ -9,8 +9,6 @@ from bycatch.config.load import build_search
 from bycatch.config.plan import Loaded
 from bycatch.search.plan import SearchPlan
 
-__all__ = ["demo_search"]
-
 SIGNAL_COUNT = 500
 """Injected events over the full mass range."""
 

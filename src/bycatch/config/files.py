@@ -13,8 +13,6 @@ import yaml
 from bycatch.config.messages import parse_yaml
 from bycatch.errors import InputError, nearest
 
-__all__ = ["Loaded", "absolute", "file_of", "read_configuration"]
-
 
 @dataclass(frozen=True)
 class Loaded:
@@ -53,14 +51,12 @@ def read_configuration(path: Path) -> Mapping[str, Any]:
     except OSError as error:
         folder = path.parent
         names = [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
-        message = (
+        raise InputError(
             f"The configuration {path} cannot be read ({error.strerror}); "
             f"the nearest files in {folder} are {nearest(path.name, names)}."
-        )
-        raise InputError(message) from error
+        ) from error
     except UnicodeDecodeError as error:
-        message = f"The configuration {path} is no text file; give a YAML file."
-        raise InputError(message) from error
+        raise InputError(f"The configuration {path} is no text file; give a YAML file.") from error
     return parse_yaml(text, str(path))
 
 

@@ -11,8 +11,6 @@ from bycatch.config.messages import validated
 from bycatch.hunt.task import HuntTask
 from bycatch.tasks import Job
 
-__all__ = ["build_hunt", "load_hunt"]
-
 
 def load_hunt(path: Path | str, output: Path | str | None = None) -> tuple[HuntTask, Job]:
     """Read and check what shall be hunted; paths in it resolve against its folder.

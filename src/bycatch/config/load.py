@@ -12,8 +12,6 @@ from bycatch.config.plan import Loaded, build, load
 from bycatch.errors import InputError
 from bycatch.search.plan import SearchPlan
 
-__all__ = ["build_search", "load_search"]
-
 
 def load_search(path: Path | str, output: Path | str | None = None) -> Loaded[SearchPlan]:
     """Read, check and resolve the configuration of a search, see `bycatch.config.plan.load`."""
@@ -43,8 +41,7 @@ def _check(plan: SearchPlan, source: str) -> None:
 
 def _check_validation(plan: SearchPlan, source: str) -> None:
     if plan.validation is not None and not (Path(plan.validation) / "result.json").is_file():
-        message = (
+        raise InputError(
             f"{source}: 'validation' names the folder {plan.validation}, which holds no finished "
             "validation (result.json); make it with `bycatch validate` or remove the key."
         )
-        raise InputError(message)

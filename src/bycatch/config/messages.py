@@ -11,8 +11,6 @@ from pydantic import BaseModel, ValidationError
 
 from bycatch.errors import ConfigError, nearest
 
-__all__ = ["parse_yaml", "validated"]
-
 Model = TypeVar("Model", bound=BaseModel)
 
 _EXPECTED = {
@@ -90,16 +88,17 @@ def parse_yaml(text: str, source: str) -> Mapping[str, Any]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f", line {mark.line + 1}" if mark else ""
-        message = f"{source}{where}: this is no valid YAML ({error.problem or error.context})."
-        raise ConfigError(message) from error
+        raise ConfigError(
+            f"{source}{where}: this is no valid YAML ({error.problem or error.context})."
+        ) from error
     except yaml.YAMLError as error:
-        message = f"{source}: this is no valid YAML ({str(error).splitlines()[0]})."
-        raise ConfigError(message) from error
+        raise ConfigError(
+            f"{source}: this is no valid YAML ({str(error).splitlines()[0]})."
+        ) from error
     if not isinstance(content, dict):
-        message = (
+        raise ConfigError(
             f"{source} holds {_shown(content)}, but must hold keys and values such as 'data:'."
         )
-        raise ConfigError(message)
     return content
 
 
@@ -119,8 +118,7 @@ def validated(model: type[Model], content: Mapping[str, Any], source: str) -> Mo
         sentence = _sentence(model, dict(problems[0]))
         others = len(problems) - 1
         more = f" ({others} further problem{'s' * (others > 1)} after that)" if others else ""
-        message = f"{source}: {sentence}{more}."
-        raise ConfigError(message) from None
+        raise ConfigError(f"{source}: {sentence}{more}.") from None
 
 
 def _sentence(model: type[BaseModel], problem: Mapping[str, Any]) -> str:

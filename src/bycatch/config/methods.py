@@ -5,8 +5,6 @@ from __future__ import annotations
 from bycatch.errors import BycatchError, ConfigError, nearest
 from bycatch.search.plan import MethodPlan, SearchPlan
 
-__all__ = ["check_methods"]
-
 
 def check_methods(config: SearchPlan, source: str) -> None:
     """Check names, options and their values, and that no two methods have one name.
@@ -26,11 +24,10 @@ def check_methods(config: SearchPlan, source: str) -> None:
     names = [method.name for method in config.methods]
     for name in names:
         if names.count(name) > 1:
-            message = (
+            raise ConfigError(
                 f"{source}: 'methods' lists {name} twice; each pair of template and classifier can "
                 "stand once: give one of them another 'label', or remove it."
             )
-            raise ConfigError(message)
 
 
 def _check_names(key: str, method: MethodPlan, source: str) -> None:
@@ -40,19 +37,17 @@ def _check_names(key: str, method: MethodPlan, source: str) -> None:
     own = TEMPLATES.checked(f"{key}.template", method.template, source).own_classifier
     if method.classifier is None and not own:
         there = nearest("classifier", method.given)
-        message = (
+        raise ConfigError(
             f"{source}: the key '{key}.classifier' is missing; the nearest keys that are there "
             f"are {there}. Name one of {nearest('trees', CLASSIFIERS)}."
         )
-        raise ConfigError(message)
     if method.classifier is None:
         return
     if own:
-        message = (
+        raise ConfigError(
             f"{source}: '{key}.classifier' is {method.classifier!r}, but the template "
             f"{method.template!r} has a score of its own: remove the key."
         )
-        raise ConfigError(message)
     CLASSIFIERS.checked(f"{key}.classifier", method.classifier, source)
 
 
@@ -60,11 +55,10 @@ def _check_truth(method: MethodPlan, config: SearchPlan, source: str) -> None:
     from bycatch.template import TEMPLATES  # noqa: PLC0415
 
     if TEMPLATES[method.template].needs_truth and config.truth is None:
-        message = (
+        raise ConfigError(
             f"{source}: the template {method.template!r} uses truth labels, but there is no "
             "key 'truth'; add it, or choose another template."
         )
-        raise ConfigError(message)
 
 
 def _check_options(key: str, method: MethodPlan, source: str) -> None:
@@ -77,11 +71,10 @@ def _check_options(key: str, method: MethodPlan, source: str) -> None:
     known += [] if method.classifier is None else list(classifier_options(method.classifier))
     for option, _ in (*method.options, *method.template_options):
         if option not in known:
-            message = (
+            raise ConfigError(
                 f"{source}: {key!r} has the unknown key {option!r}; the nearest keys are "
                 f"{nearest(option, ['template', 'classifier', 'label', *known])}."
             )
-            raise ConfigError(message)
     try:
         template = template_of(method)
         if isinstance(template, InterpolatedTemplate):
@@ -90,11 +83,9 @@ def _check_options(key: str, method: MethodPlan, source: str) -> None:
         if method.classifier is not None and method.options:
             make_classifier(method.classifier, 1, **dict(method.options))
     except BycatchError as error:
-        message = f"{source}: {key!r}: {error}"
-        raise ConfigError(message) from error
+        raise ConfigError(f"{source}: {key!r}: {error}") from error
     except (TypeError, AttributeError, ValueError) as error:
-        message = (
+        raise ConfigError(
             f"{source}: {key!r} ({method.name}) has an option of the wrong kind ({error}); see "
             "docs/howto/which-method.md for what each expects."
-        )
-        raise ConfigError(message) from error
+        ) from error

@@ -14,8 +14,6 @@ from bycatch.config.messages import validated
 from bycatch.errors import ColumnError, ExpressionError, nearest
 from bycatch.fields import Block, Columns, Files, FolderOf, walk
 
-__all__ = ["Check", "Loaded", "build", "load"]
-
 Plan = TypeVar("Plan", bound=Block)
 Check = Callable[[Plan, str], None]
 """Looks at a plan as a whole; takes it and how messages call the configuration."""
@@ -173,8 +171,7 @@ def check_columns(marked: list[tuple[str, object, Any]]) -> None:
             try:
                 needs[key] = parse(text).names
             except ExpressionError as error:
-                message = f"{key!r}: {error}"
-                raise ExpressionError(message) from error
+                raise ExpressionError(f"{key!r}: {error}") from error
     files = {key.removesuffix("path"): value for key, mark, value in marked if mark == Files()}
     own = {place: f"{place}where" for place in files}
     for place, paths in files.items():
@@ -183,8 +180,7 @@ def check_columns(marked: list[tuple[str, object, Any]]) -> None:
             if key in own.values() and key != own[place]:
                 continue
             for name in sorted(names - set(columns)):
-                message = (
+                raise ColumnError(
                     f"{paths[0]} has no column {name!r}, which {key!r} uses; "
                     f"the nearest columns are {nearest(name, columns)}."
                 )
-                raise ColumnError(message)

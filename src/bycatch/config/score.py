@@ -20,8 +20,6 @@ from bycatch.config.score_checks import (
 from bycatch.config.score_methods import method_plans, reference_plan
 from bycatch.config.score_schema import SampleConfig, ScoreConfig
 
-__all__ = ["LoadedScores", "build_scores", "load_scores"]
-
 
 @dataclass(frozen=True)
 class LoadedScores(Loaded):

@@ -12,8 +12,6 @@ from bycatch.anomaly.plan import LAYOUTS, InputPlan, Preprocessing, SamplePlan
 from bycatch.config.score_schema import ScoreConfig
 from bycatch.errors import BycatchError, ColumnError, ConfigError, ExpressionError, nearest
 
-__all__ = ["check_files", "check_hunt", "check_values", "input_plan", "pixel_plans"]
-
 _GIVEN_BY_THE_RUN = ("constituents", "mask", "events", "dtype")
 _FEW = 64
 
@@ -21,14 +19,15 @@ _FEW = 64
 def check_values(config: ScoreConfig, source: str) -> None:
     """Check values against each other (ConfigError)."""
     if len(set(config.contamination)) < len(config.contamination):
-        message = f"{source}: 'contamination' has a value twice: {list(config.contamination)}."
-        raise ConfigError(message)
+        raise ConfigError(
+            f"{source}: 'contamination' has a value twice: {list(config.contamination)}."
+        )
     if "background" in config.data.signals:
-        message = f"{source}: a signal is named 'background'; give it another name."
-        raise ConfigError(message)
+        raise ConfigError(f"{source}: a signal is named 'background'; give it another name.")
     if len(config.data.signals) > 120:
-        message = f"{source}: 'data.signals' names {len(config.data.signals)}; at most 120 fit."
-        raise ConfigError(message)
+        raise ConfigError(
+            f"{source}: 'data.signals' names {len(config.data.signals)}; at most 120 fit."
+        )
 
 
 def check_hunt(config: ScoreConfig, source: str) -> None:
@@ -37,22 +36,21 @@ def check_hunt(config: ScoreConfig, source: str) -> None:
 
     hunt = config.hunt
     if hunt.range is not None and not hunt.range[0] < hunt.range[1]:
-        message = f"{source}: 'hunt.range' is {list(hunt.range)}, but must have low below high."
-        raise ConfigError(message)
+        raise ConfigError(
+            f"{source}: 'hunt.range' is {list(hunt.range)}, but must have low below high."
+        )
     if hunt.family != "auto" and hunt.family not in FAMILIES:
-        message = (
+        raise ConfigError(
             f"{source}: 'hunt.family' is {hunt.family!r}, which does not exist; the nearest are "
             f"{nearest(hunt.family, ['auto', *FAMILIES])}."
         )
-        raise ConfigError(message)
     if hunt.order != "auto" and hunt.family != "auto":
         orders = FAMILIES[hunt.family].orders
         if hunt.order not in orders:
-            message = (
+            raise ConfigError(
                 f"{source}: 'hunt.order' is {hunt.order}, but the family {hunt.family!r} has "
                 f"{', '.join(map(str, orders))} parameters; choose one of them, or auto."
             )
-            raise ConfigError(message)
 
 
 def input_plan(config: ScoreConfig, source: str) -> InputPlan:
@@ -69,24 +67,21 @@ def input_plan(config: ScoreConfig, source: str) -> InputPlan:
         return InputPlan("features", features=tuple(config.features.items()))
     chosen = config.representation
     if chosen is None:
-        message = f"{source}: give 'representation' or 'features'."
-        raise ConfigError(message)
+        raise ConfigError(f"{source}: give 'representation' or 'features'.")
     known = [name for name in LAYOUTS if name != "features"]
     if chosen.name not in known:
-        message = (
+        raise ConfigError(
             f"{source}: 'representation.name' is {chosen.name!r}, which does not exist; the "
             f"nearest are {nearest(chosen.name, known)}."
         )
-        raise ConfigError(message)
     options = dict(chosen.model_extra or {})
     names = _options_of(chosen.name)
     for option in options:
         if option not in names:
-            message = (
+            raise ConfigError(
                 f"{source}: 'representation' has the unknown key {option!r}; the nearest keys are "
                 f"{nearest(option, ['name', *names])}."
             )
-            raise ConfigError(message)
     if chosen.name == "images":
         options = {k: v for k, v in options.items() if k not in {"power", "smear"}}
     return InputPlan(chosen.name, options)
@@ -124,19 +119,17 @@ def pixel_plans(
     asked = config.preprocessing
     if inputs.name != "images" or config.representation is None:
         if asked is not None:
-            message = (
+            raise ConfigError(
                 f"{source}: 'preprocessing' reweights pixels, but '{inputs.name}' has none; use "
                 "the representation 'images', or remove the key."
             )
-            raise ConfigError(message)
         return None, ()
     options: Mapping[str, Any] = config.representation.model_extra or {}
     try:
         own = Preprocessing(float(options.get("power", 1.0)), float(options.get("smear", 0.0)))
         check_reweighting(own.power, own.smear)
     except (BycatchError, TypeError, ValueError) as error:
-        message = f"{source}: 'representation': {error}"
-        raise ConfigError(message) from error
+        raise ConfigError(f"{source}: 'representation': {error}") from error
     if asked is None:
         return own, ()
     others = [replace(own, power=power) for power in asked.power]
@@ -191,14 +184,12 @@ def _check_columns(sample: SamplePlan, expressions: Mapping[str, str | None]) ->
         try:
             names = parse(text).names
         except ExpressionError as error:
-            message = f"{key!r}: {error}"
-            raise ExpressionError(message) from error
+            raise ExpressionError(f"{key!r}: {error}") from error
         for name in sorted(names - set(columns)):
-            message = (
+            raise ColumnError(
                 f"{sample.path[0]} has no column {name!r}, which {key!r} uses; "
                 f"the nearest columns are {nearest(name, columns)}."
             )
-            raise ColumnError(message)
 
 
 def _try_representation(sample: SamplePlan, inputs: InputPlan, source: str) -> None:
@@ -212,16 +203,13 @@ def _try_representation(sample: SamplePlan, inputs: InputPlan, source: str) -> N
     try:
         represent(inputs.name, first, **inputs.options)
     except ColumnError as error:
-        message = f"{sample.path[0]}: {error}"
-        raise ColumnError(message) from error
+        raise ColumnError(f"{sample.path[0]}: {error}") from error
     except ConfigError as error:
-        message = f"{source}: 'representation': {error}"
-        raise ConfigError(message) from error
+        raise ConfigError(f"{source}: 'representation': {error}") from error
     except (TypeError, AttributeError, ValueError) as error:
-        message = (
+        raise ConfigError(
             f"{source}: 'representation' ({inputs.name}) has an option of the wrong kind ({error})."
-        )
-        raise ConfigError(message) from error
+        ) from error
     except BycatchError:
         # What is wrong with these events is told, or dropped, when all of them are read.
         return

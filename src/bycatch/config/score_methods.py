@@ -11,8 +11,6 @@ from bycatch.config.score_schema import ScoreConfig, ScoreMethodConfig
 from bycatch.errors import BycatchError, ConfigError, nearest
 from bycatch.evaluate.score_tables import REFERENCE
 
-__all__ = ["method_plans", "reference_plan"]
-
 _OWN = ("name", "label")
 _RUN_WIDE = ("seed",)
 """Options that belong to the run."""
@@ -43,11 +41,10 @@ def method_plans(config: ScoreConfig, inputs: InputPlan, source: str) -> tuple[M
         key = f"methods[{index}]"
         plan = _plan(key, method, config, inputs, source)
         if any(other.name == plan.name for other in plans) or plan.name == REFERENCE:
-            message = (
+            raise ConfigError(
                 f"{source}: '{key}' has the name {plan.name!r}, which is taken; give it another "
                 "'label', or remove it."
             )
-            raise ConfigError(message)
         plans.append(plan)
     return tuple(plans)
 
@@ -73,17 +70,15 @@ def _plan(
 def _check_known(key: str, given: Mapping[str, Any], known: list[str], source: str) -> None:
     for option in given:
         if option in _RUN_WIDE:
-            message = (
+            raise ConfigError(
                 f"{source}: '{key}.{option}' belongs to the whole run; give '{option}' at the top "
                 "of the file."
             )
-            raise ConfigError(message)
         if option not in known:
-            message = (
+            raise ConfigError(
                 f"{source}: {key!r} has the unknown key {option!r}; the nearest keys are "
                 f"{nearest(option, [*_OWN, *known])}."
             )
-            raise ConfigError(message)
 
 
 def _uses(
@@ -93,19 +88,17 @@ def _uses(
     arguments = inspect.signature(score.fit).parameters
     if "label" in arguments:
         if len(config.data.signals) < 2:
-            message = (
+            raise ConfigError(
                 f"{source}: {key!r} ({score.kind}) learns from signals and is tested on one that "
                 "it did not see, so 'data.signals' needs at least 2, but there is 1."
             )
-            raise ConfigError(message)
         return "label"
     if "protected" in arguments and options.get("protected_column") is None:
         if config.data.mass is None:
-            message = (
+            raise ConfigError(
                 f"{source}: {key!r} ({score.kind}) protects a variable, but there is no "
                 "'data.mass'; add it, or the option 'protected_column'."
             )
-            raise ConfigError(message)
         return "protected"
     return ""
 
@@ -131,8 +124,7 @@ def _laid_out(
             problems.append(error)
         except (TypeError, AttributeError, ValueError) as error:
             problems.append(ConfigError(f"an option is of the wrong kind ({error})"))
-    message = f"{source}: {key!r} ({kind}): {problems[0]}"
-    raise ConfigError(message)
+    raise ConfigError(f"{source}: {key!r} ({kind}): {problems[0]}")
 
 
 def _flattens(kind: str, options: Mapping[str, Any], inputs: InputPlan) -> bool:
@@ -145,11 +137,10 @@ def _flattens(kind: str, options: Mapping[str, Any], inputs: InputPlan) -> bool:
         return False
     if eats == "vector":
         return True
-    message = (
+    raise ConfigError(
         f"It reads {eats}s, but '{inputs.name}' makes {inputs.layout}s; choose another "
         "'representation', or another score."
     )
-    raise ConfigError(message)
 
 
 def reference_plan(config: ScoreConfig, inputs: InputPlan, source: str) -> ReferencePlan | None:
@@ -174,11 +165,10 @@ def reference_plan(config: ScoreConfig, inputs: InputPlan, source: str) -> Refer
         return None
     name = config.supervised.name or DEFAULTS[inputs.layout]
     if name not in {*CLASSIFIERS, *TAGGERS}:
-        message = (
+        raise ConfigError(
             f"{source}: 'supervised.name' is {name!r}, which does not exist; the nearest are "
             f"{nearest(name, [*CLASSIFIERS, *TAGGERS])}."
         )
-        raise ConfigError(message)
     tagger = name in TAGGERS
     known = tagger_options(name) if tagger else classifier_options(name)
     options = dict(config.supervised.model_extra or {})
@@ -190,18 +180,17 @@ def reference_plan(config: ScoreConfig, inputs: InputPlan, source: str) -> Refer
         if made is None:
             make_classifier(name, members, **options)
     except BycatchError as error:
-        message = f"{source}: 'supervised': {error}"
-        raise ConfigError(message) from error
+        raise ConfigError(f"{source}: 'supervised': {error}") from error
     except (TypeError, AttributeError, ValueError) as error:
-        message = f"{source}: 'supervised' has an option of the wrong kind ({error})."
-        raise ConfigError(message) from error
+        raise ConfigError(
+            f"{source}: 'supervised' has an option of the wrong kind ({error})."
+        ) from error
     eats = "vector"
     if tagger:
         eats = "set" if made.masked else "vector" if len(made.axes) == 1 else "image"
     if eats not in {"vector", inputs.layout}:
-        message = (
+        raise ConfigError(
             f"{source}: 'supervised.name' is {name!r}, which reads {eats}s, but '{inputs.name}' "
             f"makes {inputs.layout}s; use {DEFAULTS[inputs.layout]!r}."
         )
-        raise ConfigError(message)
     return ReferencePlan(name, options, int(members), tagger, eats != inputs.layout)

@@ -20,16 +20,6 @@ from bycatch.fields import (
     named,
 )
 
-__all__ = [
-    "HuntConfig",
-    "PreprocessingConfig",
-    "SampleConfig",
-    "ScoreConfig",
-    "ScoreDataConfig",
-    "ScoreMethodConfig",
-    "SupervisedConfig",
-]
-
 Name = Annotated[str, Strict(), Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_+-]*$")]
 Fraction = Annotated[Real, Field(ge=0, lt=1)]
 
@@ -38,8 +28,7 @@ def _features(value: Any) -> Any:
     """Let a list of expressions stand for a mapping in which each is its own name."""
     if isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value):
         if len(set(value)) < len(value):
-            message = "a list in which no expression stands twice"
-            raise ValueError(message)
+            raise ValueError("a list in which no expression stands twice")
         return {item: item for item in value}
     return value
 
@@ -199,6 +188,5 @@ class ScoreConfig(Block):
     @model_validator(mode="after")
     def _one_of_two(self) -> Self:
         if (self.representation is None) == (self.features is None):
-            message = "with exactly one of 'representation' and 'features'"
-            raise ValueError(message)
+            raise ValueError("with exactly one of 'representation' and 'features'")
         return self

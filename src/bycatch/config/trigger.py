@@ -10,8 +10,6 @@ from bycatch.config.plan import Loaded, build, load
 from bycatch.errors import ConfigError
 from bycatch.trigger.plan import TriggerPlan
 
-__all__ = ["build_trigger", "load_trigger"]
-
 
 def load_trigger(path: Path | str, output: Path | str | None = None) -> Loaded[TriggerPlan]:
     """Read, check and resolve a configuration, see `bycatch.config.plan.load`."""
@@ -36,12 +34,12 @@ def build_trigger(
 def _check_values(plan: TriggerPlan, source: str) -> None:
     """Check keys against each other, and names against what exists."""
     if plan.of == "pure_rate" and plan.menu is None:
-        message = f"{source}: 'of' is pure_rate, which needs 'menu': the existing menu's decision."
-        raise ConfigError(message)
+        raise ConfigError(
+            f"{source}: 'of' is pure_rate, which needs 'menu': the existing menu's decision."
+        )
     both = sorted(set(plan.background) & set(plan.signals))
     if both:
-        message = f"{source}: {both[0]!r} stands under 'background' and under 'signals'."
-        raise ConfigError(message)
+        raise ConfigError(f"{source}: {both[0]!r} stands under 'background' and under 'signals'.")
     if plan.score.representation is None:
         return
     from bycatch.represent import REPRESENTATIONS  # noqa: PLC0415 - loads late
@@ -60,5 +58,4 @@ def _check_rates(plan: TriggerPlan, source: str) -> None:
     try:
         find_rates(plan, find_processes(plan))
     except ConfigError as error:
-        message = f"{source}: {error}"
-        raise ConfigError(message) from None
+        raise ConfigError(f"{source}: {error}") from None

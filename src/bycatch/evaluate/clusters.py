@@ -33,8 +33,6 @@ from bycatch.evaluate.replicas import (
 )
 from bycatch.tasks.random import child_seed, stream
 
-__all__ = ["Clusters", "find_clusters", "mutual_information", "purity"]
-
 
 @dataclass(frozen=True)
 class Clusters:
@@ -142,8 +140,7 @@ def find_clusters(
     z, w = checked_latent(latent, weight)
     chosen = _drawn(w, min(len(z), most_rows), seed)
     if not (z[chosen].std(axis=0) > 0.0).any():
-        message = "All latent coordinates are constant; there is nothing to cluster."
-        raise DataError(message)
+        raise DataError("All latent coordinates are constant; there is nothing to cluster.")
     models, status = _mixtures(z[chosen], most, seed)
     bic = [float(model.bic(z[chosen])) for model in models]
     best = models[int(np.argmin(bic))]
@@ -153,8 +150,7 @@ def find_clusters(
     if label is not None:
         classes = np.asarray(label)
         if classes.shape != w.shape:
-            message = f"'label' must have the shape {w.shape}, but it has {classes.shape}."
-            raise DataError(message)
+            raise DataError(f"'label' must have the shape {w.shape}, but it has {classes.shape}.")
         boot = bootstrap_weights(w, replicas, seed)
         pure, information = (
             Measured(of(cluster, classes, w), spread([of(cluster, classes, b) for b in boot]))

@@ -12,8 +12,6 @@ from bycatch.evaluate.score_comparison import Comparison, Summary, compare_score
 from bycatch.evaluate.score_tables import read_run, read_table
 from bycatch.fields import Block, Share, Text, Whole
 
-__all__ = ["ComparePlan", "InputPlan", "compare_inputs"]
-
 _String = Annotated[str, Strict()]
 
 

@@ -22,12 +22,6 @@ from bycatch.evaluate.operating import tpr_at
 from bycatch.evaluate.roc import Roc
 from bycatch.tasks.result import Plain
 
-__all__ = [
-    "EPS_B",
-    "Improvement",
-    "improvement",
-]
-
 EPS_B = (1e-2, 1e-3, 1e-4)
 """Background efficiencies of the challenge."""
 

@@ -33,8 +33,6 @@ from bycatch.evaluate.sizes import kish
 from bycatch.tasks.random import stream
 from bycatch.tasks.result import Plain
 
-__all__ = ["LatentView", "explained_variance", "latent_view", "reduction_ratio"]
-
 _TINY = 1e-12
 
 
@@ -163,12 +161,10 @@ def latent_view(
     z, w = checked_latent(latent, weight)
     x = None if X is None else np.asarray(X, dtype=np.float64).reshape(len(X), -1)
     if x is not None and len(x) != len(z):
-        message = f"'X' has {len(x)} rows, but 'latent' has {len(z)}; give the same rows."
-        raise DataError(message)
+        raise DataError(f"'X' has {len(x)} rows, but 'latent' has {len(z)}; give the same rows.")
     size = n_inputs if n_inputs is not None else 0 if x is None else x.shape[1]
     if size < 1:
-        message = "The number of inputs is unknown; give 'X' or 'n_inputs'."
-        raise DataError(message)
+        raise DataError("The number of inputs is unknown; give 'X' or 'n_inputs'.")
     boot = bootstrap_weights(w, replicas, seed)
     spectra = np.stack([_spectrum(z, replica) for replica in boot])
     spectrum = _spectrum(z, w)
@@ -232,8 +228,9 @@ def _recovered(
     else:
         y = np.asarray(reconstructed, dtype=np.float64).reshape(len(reconstructed), -1)
         if y.shape != x.shape:
-            message = f"'reconstructed' must have the shape of 'X', {x.shape}, not {y.shape}."
-            raise DataError(message)
+            raise DataError(
+                f"'reconstructed' must have the shape of 'X', {x.shape}, not {y.shape}."
+            )
     replicas = [explained_variance(x, y, replica) for replica in boot]
     return Measured(explained_variance(x, y, weight), spread(replicas)), by
 

@@ -22,8 +22,6 @@ from bycatch.errors import DataError
 from bycatch.evaluate.roc import Roc
 from bycatch.tasks.result import Plain, document
 
-__all__ = ["LEVEL", "Efficiency", "Rejection", "TruePositives", "efficiency", "rejection", "tpr_at"]
-
 LEVEL = 0.6827
 """Confidence level of intervals: one standard deviation of a Gaussian."""
 
@@ -237,8 +235,7 @@ def tpr_at(curve: Roc, fpr: float, level: float = LEVEL) -> TruePositives:
 
 def _require_fraction(name: str, value: float) -> None:
     if not 0.0 < value < 1.0:
-        message = f"'{name}' is {value!r}, but it must lie between 0 and 1."
-        raise DataError(message)
+        raise DataError(f"'{name}' is {value!r}, but it must lie between 0 and 1.")
 
 
 def _last_below(curve: Roc, fpr: float) -> int:

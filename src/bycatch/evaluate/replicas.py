@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 from bycatch.errors import DataError
 from bycatch.tasks.random import stream
 
-__all__ = ["Floats", "Measured", "bootstrap_weights", "checked_latent", "spread"]
-
 Floats = NDArray[np.float64]
 
 
@@ -27,30 +25,29 @@ def checked_latent(latent: NDArray[np.floating], weight: Floats | None) -> tuple
     """Return coordinates and weights, or say what is wrong with them (DataError)."""
     z = np.asarray(latent, dtype=np.float64)
     if z.ndim != 2 or z.shape[1] < 1 or len(z) < 10:
-        message = (
+        raise DataError(
             f"Latent coordinates must have the shape (n_rows, n_latent) with at least 10 rows, not "
             f"{z.shape}."
         )
-        raise DataError(message)
     w = np.ones(len(z)) if weight is None else np.asarray(weight, dtype=np.float64)
     if w.shape != (len(z),):
-        message = f"'weight' must have the shape ({len(z)},), but it has {w.shape}."
-        raise DataError(message)
+        raise DataError(f"'weight' must have the shape ({len(z)},), but it has {w.shape}.")
     bad = int(np.count_nonzero(~(np.isfinite(z).all(axis=1) & np.isfinite(w))))
     if bad:
-        message = f"{bad} of {len(z)} rows have latent coordinates or weights that are not finite."
-        raise DataError(message)
+        raise DataError(
+            f"{bad} of {len(z)} rows have latent coordinates or weights that are not finite."
+        )
     if not w.sum() > 0.0:
-        message = f"The {len(z)} rows have a sum of weights of {w.sum():g}; it must be positive."
-        raise DataError(message)
+        raise DataError(
+            f"The {len(z)} rows have a sum of weights of {w.sum():g}; it must be positive."
+        )
     return z, w
 
 
 def bootstrap_weights(weight: Floats, replicas: int, seed: int) -> Floats:
     """Return the weights of replicas, each row taken a Poisson number of times."""
     if replicas < 2:
-        message = f"'replicas' is {replicas}, but a spread needs at least 2."
-        raise DataError(message)
+        raise DataError(f"'replicas' is {replicas}, but a spread needs at least 2.")
     # Poisson counts are the bootstrap without a fixed total, and vectorise
     counts = stream(seed, "latent", "bootstrap").poisson(1.0, (replicas, weight.size))
     result = counts * weight

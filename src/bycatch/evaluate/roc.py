@@ -16,8 +16,6 @@ from numpy.typing import ArrayLike, NDArray
 from bycatch.errors import DataError
 from bycatch.evaluate.sizes import kish
 
-__all__ = ["MaxSic", "Roc", "max_sic", "roc"]
-
 
 @dataclass(frozen=True)
 class Roc:
@@ -138,18 +136,18 @@ def roc(score: ArrayLike, label: ArrayLike, weight: ArrayLike | None = None) -> 
     signal = np.asarray(label) == 1
     w = np.ones(s.shape) if weight is None else np.asarray(weight, dtype=np.float64)
     if np.isnan(s).any():
-        message = f"{int(np.isnan(s).sum())} of {s.size} scores are NaN: drop events without one."
-        raise DataError(message)
+        raise DataError(
+            f"{int(np.isnan(s).sum())} of {s.size} scores are NaN: drop events without one."
+        )
     # stable: equal scores keep the order of the file, on every platform
     order = np.argsort(-s, kind="stable")
     s, signal, w = s[order], signal[order], w[order]
     w_s, w_b = np.where(signal, w, 0.0), np.where(signal, 0.0, w)
     if not (w_s.sum() > 0.0 and w_b.sum() > 0.0):
-        message = (
+        raise DataError(
             f"A ROC curve needs signal and background of positive weight, but the sums are "
             f"{float(w_s.sum()):g} (label 1) and {float(w_b.sum()):g} (label 0): check 'truth'."
         )
-        raise DataError(message)
     # one point per score: events that tie pass together
     last = np.flatnonzero(np.append(np.diff(s) != 0.0, True))
     return Roc(

@@ -24,8 +24,6 @@ from bycatch.evaluate.improvement import Improvement
 from bycatch.tasks.random import stream
 from bycatch.tasks.result import Result, document
 
-__all__ = ["Comparison", "Summary", "compare_scores"]
-
 _DRAWS = 1000
 _NAN = float("nan")
 
@@ -177,8 +175,7 @@ def compare_scores(
         Where there is nothing to compare, or something stands twice.
     """
     if not improvements and not published:
-        message = "There is no score to compare; give a table or a run with scores."
-        raise DataError(message)
+        raise DataError("There is no score to compare; give a table or a run with scores.")
     for cells in (improvements, references):
         _require_once([(c.method, c.signal, c.channel) for c in cells])
     methods = tuple(dict.fromkeys(c.method for c in improvements))
@@ -215,11 +212,10 @@ def _require_once(names: Sequence[object]) -> None:
     for name in names:
         if name in seen:
             what = name if isinstance(name, str) else ", ".join(part for part in name if part)  # type: ignore[attr-defined]
-            message = (
+            raise DataError(
                 f"'{what}' stands twice among what is to be compared; give one of the inputs "
                 "another 'name' or another 'channel'."
             )
-            raise DataError(message)
         seen.add(name)
 
 

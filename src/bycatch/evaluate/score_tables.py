@@ -27,8 +27,6 @@ from bycatch.evaluate.improvement import EPS_B, Improvement, improvement
 from bycatch.evaluate.roc import roc
 from bycatch.evaluate.score_comparison import Summary
 
-__all__ = ["REFERENCE", "SUMMARY_COLUMNS", "ScoreTable", "read_run", "read_table", "summary_csv"]
-
 REFERENCE = "supervised"
 """Name of the method of `bycatch score` that learns from labels; its columns begin with it."""
 
@@ -87,8 +85,7 @@ def read_table(path: Path | str, *, name: str = "") -> ScoreTable:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is no text file"
-        message = f"The table {path} cannot be read ({reason}); give a CSV file."
-        raise InputError(message) from error
+        raise InputError(f"The table {path} cannot be read ({reason}); give a CSV file.") from error
     reader = csv.DictReader(io.StringIO(text))
     columns = list(reader.fieldnames or [])
     rows = [(reader.line_num, row) for row in reader]
@@ -98,15 +95,13 @@ def read_table(path: Path | str, *, name: str = "") -> ScoreTable:
     elif set(_SIGNAL_COLUMNS) <= set(columns) and efficiencies:
         table = ScoreTable(tuple(_cell(path, n, row, efficiencies, name) for n, row in rows))
     else:
-        message = (
+        raise ColumnError(
             f"{path} has the columns {', '.join(map(repr, columns)) or '(none)'}, but needs "
             f"{', '.join(SUMMARY_COLUMNS)}, or Signal, Model and background efficiencies such as "
             "1e-2."
         )
-        raise ColumnError(message)
     if not rows:
-        message = f"{path} holds no rows; give a table with a row for each score."
-        raise InputError(message)
+        raise InputError(f"{path} holds no rows; give a table with a row for each score.")
     return table
 
 
@@ -124,19 +119,17 @@ def _number(path: Path, line: int, row: Mapping[str, str | None], name: str) -> 
     except ValueError:
         value = float("nan")
     if not np.isfinite(value) or value < 0.0:
-        message = f"{path}, line {line}: '{name}' is {text!r}, but must be a number from 0."
-        raise InputError(message)
+        raise InputError(f"{path}, line {line}: '{name}' is {text!r}, but must be a number from 0.")
     return value
 
 
 def _summary(path: Path, line: int, row: Mapping[str, str | None], name: str) -> Summary:
     low, high, middle = (_number(path, line, row, column) for column in SUMMARY_COLUMNS[1:])
     if not low <= middle <= high:
-        message = (
+        raise InputError(
             f"{path}, line {line}: the median {middle:g} does not lie between the minimum {low:g} "
             f"and the maximum {high:g}; check the columns."
         )
-        raise InputError(message)
     return Summary(f"{name}{row['Model']}", low, middle, high)
 
 
@@ -149,8 +142,7 @@ def _cell(
 ) -> Improvement:
     found = tuple(_number(path, line, row, column) for column in efficiencies)
     if max(found) > 1.0:
-        message = f"{path}, line {line}: a signal efficiency is {max(found):g}, above 1."
-        raise InputError(message)
+        raise InputError(f"{path}, line {line}: a signal efficiency is {max(found):g}, above 1.")
     unknown = float("nan")
     return Improvement(
         f"{name}{row['Model']}",
@@ -213,20 +205,18 @@ def read_run(
     chosen = np.asarray(table["split"].to_pylist()) == split
     if not chosen.any():
         there = sorted(set(table["split"].to_pylist()))
-        message = (
+        raise DataError(
             f"{folder}/scores.parquet has no rows of the split '{split}'; there are "
             f"{', '.join(map(repr, there)) or 'none'}."
         )
-        raise DataError(message)
     process = np.asarray(table["process"].to_pylist())[chosen]
     label, weight = (_values(table, column)[chosen] for column in ("label", "weight"))
     signals = sorted(set(process[label == 1]))
     if not signals or not (label == 0).any():
-        message = (
+        raise DataError(
             f"{folder}/scores.parquet has {len(signals)} signals and {int((label == 0).sum())} "
             f"background rows in the split '{split}'; a comparison needs both."
         )
-        raise DataError(message)
     found: list[Improvement] = []
     references: list[Improvement] = []
     for column in names:
@@ -248,33 +238,30 @@ def _require_scores(
 ) -> None:
     bad = int(np.isnan(score).sum())
     if bad:
-        message = (
+        raise DataError(
             f"{folder}/scores.parquet: '{column}' is NaN for {bad} of {score.size} rows of "
             f"background and '{signal}'; leave this score out, or score these rows."
         )
-        raise DataError(message)
 
 
 def _read(path: Path) -> pa.Table:
     try:
         return pq.read_table(path)
     except (OSError, pa.ArrowException) as error:
-        message = (
+        raise InputError(
             f"{path} cannot be read; give the folder of a finished run of `bycatch score`, or a "
             "CSV table."
-        )
-        raise InputError(message) from error
+        ) from error
 
 
 def _score_columns(table: pa.Table, folder: Path, scores: Sequence[str] | None) -> list[str]:
     known = table.column_names
     for column in (*_RUN_COLUMNS, *(scores or ())):
         if column not in known:
-            message = (
+            raise ColumnError(
                 f"{folder}/scores.parquet has no column '{column}'; the nearest are "
                 f"{nearest(column, known)}."
             )
-            raise ColumnError(message)
     if scores is not None:
         return list(scores)
     found = [
@@ -283,8 +270,9 @@ def _score_columns(table: pa.Table, folder: Path, scores: Sequence[str] | None) 
         if field.name not in _NO_SCORES and pa.types.is_floating(field.type)
     ]
     if not found:
-        message = f"{folder}/scores.parquet has no column of scores beside {', '.join(known)}."
-        raise ColumnError(message)
+        raise ColumnError(
+            f"{folder}/scores.parquet has no column of scores beside {', '.join(known)}."
+        )
     return found
 
 

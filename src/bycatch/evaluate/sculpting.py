@@ -26,8 +26,6 @@ from bycatch.evaluate.sizes import kish
 from bycatch.tasks.random import stream
 from bycatch.tasks.result import Plain
 
-__all__ = ["EFFICIENCIES", "Sculpting", "SculptingPoint", "jensen_shannon", "sculpting"]
-
 EFFICIENCIES = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
 
 
@@ -185,11 +183,10 @@ def sculpting(
     place, s, w = place[inside], s[inside], w[inside]
     total = float(w.sum())
     if not total > 0.0:
-        message = (
+        raise DataError(
             f"The {s.size} events inside of the bins have a sum of weights of {total:g}; it must "
             "be positive."
         )
-        raise DataError(message)
     order = np.argsort(-s, kind="stable")
     place, s, w = place[order], s[order], w[order]
     cuts = [_cut(s, w, total, value) for value in efficiencies]
@@ -218,12 +215,14 @@ def _checked(
     w = np.ones(m.shape) if weight is None else np.asarray(weight, dtype=np.float64)
     for name, values in (("mass", m), ("score", s), ("weight", w)):
         if values.ndim != 1 or values.shape != m.shape:
-            message = f"'{name}' must have the shape of 'mass', {m.shape}, but has {values.shape}."
-            raise DataError(message)
+            raise DataError(
+                f"'{name}' must have the shape of 'mass', {m.shape}, but has {values.shape}."
+            )
         bad = int(np.count_nonzero(np.isnan(values) if name == "score" else ~np.isfinite(values)))
         if bad:
-            message = f"{bad} of {m.size} values of '{name}' are NaN or infinite; drop these rows."
-            raise DataError(message)
+            raise DataError(
+                f"{bad} of {m.size} values of '{name}' are NaN or infinite; drop these rows."
+            )
     return m, s, w
 
 
@@ -231,16 +230,16 @@ def _edges(mass: NDArray[np.float64], bins: int | ArrayLike) -> NDArray[np.float
     if np.ndim(bins) == 0:
         count = int(np.asarray(bins))
         if count < 2 or mass.size == 0 or not mass.min() < mass.max():
-            message = (
+            raise DataError(
                 f"{count} bins over {mass.size} masses make no spectrum; give at least two bins "
                 "and two different masses."
             )
-            raise DataError(message)
         return np.linspace(float(mass.min()), float(mass.max()), count + 1)
     edges = np.asarray(bins, dtype=np.float64)
     if edges.ndim != 1 or edges.size < 3 or not (np.diff(edges) > 0.0).all():
-        message = "The edges of the bins must ascend, and there must be at least three of them."
-        raise DataError(message)
+        raise DataError(
+            "The edges of the bins must ascend, and there must be at least three of them."
+        )
     return edges
 
 
@@ -249,8 +248,7 @@ def _cut(
 ) -> int:
     """Return how many of the sorted events pass: as close to the efficiency as ties allow."""
     if not 0.0 < efficiency < 1.0:
-        message = f"An efficiency is {efficiency!r}, but it must lie between 0 and 1."
-        raise DataError(message)
+        raise DataError(f"An efficiency is {efficiency!r}, but it must lie between 0 and 1.")
     # events with equal scores pass together
     last = np.flatnonzero(np.append(np.diff(score) != 0.0, True))
     reached = np.cumsum(weight)[last] / total

@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-__all__ = ["separation", "separation_floor"]
-
 
 def separation(s: ArrayLike, t: ArrayLike) -> float:
     """Return 1/2 sum (s - t)^2 / (s + t) over bins of unit-sum histograms.

@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-__all__ = ["kish"]
-
 
 def kish(weight: ArrayLike) -> float:
     """Return Kish's effective sample size (sum w)^2 / sum w^2.

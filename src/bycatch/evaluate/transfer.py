@@ -18,8 +18,6 @@ from numpy.typing import NDArray
 from bycatch.errors import DataError
 from bycatch.evaluate.roc import Roc, max_sic, roc
 
-__all__ = ["Transfer", "transfer_matrix", "transfer_sets"]
-
 Floats = NDArray[np.float64]
 
 
@@ -66,8 +64,9 @@ class Transfer:
             Where there is no such training.
         """
         if training not in self.trainings:
-            message = f"There is no training {training!r}; there are {', '.join(self.trainings)}."
-            raise DataError(message)
+            raise DataError(
+                f"There is no training {training!r}; there are {', '.join(self.trainings)}."
+            )
         at = self.trainings.index(training)
         pairs = zip(self.auc[at], self.auc_error[at], strict=True)
         return dict(zip(self.signals, pairs, strict=True))
@@ -99,11 +98,13 @@ def transfer_sets(names: Sequence[str]) -> dict[str, frozenset[int]]:
     """
     every = frozenset(range(1, len(names) + 1))
     if len(names) < 2:
-        message = f"There are {len(names)} signals, but one can only be left out of two or more."
-        raise DataError(message)
+        raise DataError(
+            f"There are {len(names)} signals, but one can only be left out of two or more."
+        )
     if len(set(names)) < len(names):
-        message = f"No name may stand twice in 'names'; it holds {', '.join(map(repr, names))}."
-        raise DataError(message)
+        raise DataError(
+            f"No name may stand twice in 'names'; it holds {', '.join(map(repr, names))}."
+        )
     found = {"all": every}
     found |= {f"without {name}": every - {k} for k, name in enumerate(names, 1)}
     return found | {f"only {name}": frozenset({k}) for k, name in enumerate(names, 1)}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = ["CHARGED_HADRON", "ELECTRON", "KINDS", "MUON", "NEUTRAL_HADRON", "PHOTON"]
-
 KINDS = ("charged_hadron", "neutral_hadron", "photon", "electron", "muon")
 """Names by the code that stands in the columns ``constituent_kind`` and ``particle_kind``."""
 

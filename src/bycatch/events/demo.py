@@ -8,8 +8,6 @@ from pathlib import Path
 from bycatch.events.io import read
 from bycatch.events.table import Events
 
-__all__ = ["BACKGROUND", "SIGNAL", "load_background", "load_signal"]
-
 _DATA = Path(str(files("bycatch.events"))) / "data"
 
 BACKGROUND: Path = _DATA / "dijet_qcd.parquet"

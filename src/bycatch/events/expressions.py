@@ -28,8 +28,6 @@ from bycatch.errors import ColumnError, ExpressionError, nearest
 from bycatch.events import operations as op
 from bycatch.events.grammar import Checking, check, column_of, index_of, unquote
 
-__all__ = ["Expression", "parse"]
-
 MAX_LENGTH = 4000
 
 
@@ -81,25 +79,24 @@ class Expression:
         """
         for name in sorted(self.names):
             if name not in columns:
-                message = (
+                raise ColumnError(
                     f"The expression {self.text!r} needs column {name!r}, which is not there; the "
                     f"nearest are {nearest(name, columns)}."
                 )
-                raise ColumnError(message)
         try:
             with np.errstate(all="ignore"):
                 value = op.flat(_Walk(self, columns).value(self.tree))
         except ExpressionError as error:
-            message = f"The expression {self.text!r} cannot be evaluated: {error}"
-            raise ExpressionError(message) from None
+            raise ExpressionError(
+                f"The expression {self.text!r} cannot be evaluated: {error}"
+            ) from None
         except (TypeError, ValueError, OverflowError, LookupError, NotImplementedError) as error:
             # awkward and numpy explain themselves over many lines; the first says what happened
             reason = str(error).strip().splitlines()[0] if str(error) else type(error).__name__
-            message = (
+            raise ExpressionError(
                 f"The expression {self.text!r} does not fit its columns ({reason}); lists that are "
                 "combined need the same number of values in each event."
-            )
-            raise ExpressionError(message) from None
+            ) from None
         if op.is_nested(value):
             return value
         array = np.asarray(value)
@@ -127,11 +124,10 @@ class Expression:
         """
         value = self.evaluate(columns, length)
         if op.is_nested(value):
-            message = (
+            raise ExpressionError(
                 f"The expression {self.text!r} gives several values per event; pick one with "
                 "[:, 0] or reduce them with sum, min, max or len."
             )
-            raise ExpressionError(message)
         return np.asarray(value, dtype=np.float64)
 
     def mask(self, columns: Mapping[str, Any], length: int) -> NDArray[np.bool_]:
@@ -156,16 +152,14 @@ class Expression:
         """
         value = self.evaluate(columns, length)
         if op.is_nested(value):
-            message = (
+            raise ExpressionError(
                 f"The cut {self.text!r} gives several values per event; reduce them with any() "
                 "or all()."
             )
-            raise ExpressionError(message)
         if value.dtype != np.bool_:
-            message = (
+            raise ExpressionError(
                 f"The cut {self.text!r} is a number, not a condition; compare it, as in x != 0."
             )
-            raise ExpressionError(message)
         return np.asarray(value, dtype=np.bool_)
 
     def column(self, node: ast.Name) -> str:
@@ -191,19 +185,20 @@ def parse(text: str) -> Expression:
         If the text cannot be parsed, is too long or too deep, or uses a refused construct.
     """
     if len(text) > MAX_LENGTH:
-        message = f"An expression is {len(text)} characters long; at most {MAX_LENGTH} are read."
-        raise ExpressionError(message)
+        raise ExpressionError(
+            f"An expression is {len(text)} characters long; at most {MAX_LENGTH} are read."
+        )
     plain, quoted = unquote(text)
     if "#" in plain:
-        message = f"The expression {text!r} holds '#', but there are no comments here; remove it."
-        raise ExpressionError(message)
+        raise ExpressionError(
+            f"The expression {text!r} holds '#', but there are no comments here; remove it."
+        )
     try:
         with warnings.catch_warnings(action="ignore"):  # about literals such as 1if
             tree = ast.parse(" ".join(plain.split("\n")).strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         reason = error.msg if isinstance(error, SyntaxError) else type(error).__name__
-        message = f"The expression {text!r} cannot be parsed: {reason}."
-        raise ExpressionError(message) from None
+        raise ExpressionError(f"The expression {text!r} cannot be parsed: {reason}.") from None
     names: set[str] = set()
     check(tree, Checking(text, quoted, names))
     return Expression(text=text, names=frozenset(names), tree=tree, quoted=quoted)
@@ -220,8 +215,7 @@ class _Walk:
         """Return the value of a node, by its type."""
         handler = getattr(self, f"_{type(node).__name__.lower()}", None)
         if handler is None:  # the check lets nothing else through
-            message = f"{type(node).__name__} is not allowed."
-            raise ExpressionError(message)
+            raise ExpressionError(f"{type(node).__name__} is not allowed.")
         return handler(node)
 
     def _constant(self, node: ast.Constant) -> Any:

@@ -7,8 +7,6 @@ from typing import Any
 
 from bycatch.errors import InputError
 
-__all__ = ["blosc", "tables"]
-
 
 def blosc(path: str) -> Any:
     """Return the library that unpacks blosc-compressed HDF5 files.
@@ -34,10 +32,9 @@ def blosc(path: str) -> Any:
     try:
         return import_module("blosc2")
     except ImportError:
-        message = (
+        raise InputError(
             f'{path} is compressed with blosc, which needs an extra: pip install "bycatch[tables]".'
-        )
-        raise InputError(message) from None
+        ) from None
 
 
 def tables(path: str) -> Any:
@@ -61,5 +58,6 @@ def tables(path: str) -> Any:
     try:
         return import_module("tables")
     except ImportError:
-        message = f'Writing {path} as a pandas table needs an extra: pip install "bycatch[tables]".'
-        raise InputError(message) from None
+        raise InputError(
+            f'Writing {path} as a pandas table needs an extra: pip install "bycatch[tables]".'
+        ) from None

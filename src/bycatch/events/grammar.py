@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from bycatch.errors import ExpressionError, nearest
 from bycatch.events import operations as op
 
-__all__ = ["Checking", "check", "column_of", "index_of", "unquote"]
-
 MAX_DEPTH = 200
 _PLACEHOLDER = "_quoted_column_{}_"
 _REFUSED = {
@@ -48,11 +46,11 @@ _REFUSED = {
 def unquote(text: str) -> tuple[str, tuple[str, ...]]:
     """Replace names in backticks by identifiers; return the text and the names."""
     if text.count("`") % 2:
-        message = f"The expression {text!r} has a backtick without a partner."
-        raise ExpressionError(message)
+        raise ExpressionError(f"The expression {text!r} has a backtick without a partner.")
     if "_quoted_column_" in text:
-        message = f"The expression {text!r} uses the name '_quoted_column_', which is reserved."
-        raise ExpressionError(message)
+        raise ExpressionError(
+            f"The expression {text!r} uses the name '_quoted_column_', which is reserved."
+        )
     quoted: list[str] = []
 
     def placeholder(match: re.Match[str]) -> str:
@@ -107,8 +105,9 @@ def check(node: ast.AST, state: Checking, depth: int = 0) -> None:
         With what is refused and what to write instead.
     """
     if depth > MAX_DEPTH:
-        message = f"The expression {state.text[:60]!r}... is nested more than {MAX_DEPTH} deep."
-        raise ExpressionError(message)
+        raise ExpressionError(
+            f"The expression {state.text[:60]!r}... is nested more than {MAX_DEPTH} deep."
+        )
     if isinstance(node, ast.Name):
         if node.id not in op.CONSTANTS:
             state.names.add(column_of(node.id, state.quoted))
@@ -150,8 +149,9 @@ def _check_number(value: object, state: Checking) -> None:
         what += " (only numbers are known)"
         raise state.refused(what)
     if isinstance(value, int) and abs(value) >= 2**63:
-        message = f"The expression {state.text[:60]!r} holds an integer beyond 64 bits; write 1e20."
-        raise ExpressionError(message)
+        raise ExpressionError(
+            f"The expression {state.text[:60]!r} holds an integer beyond 64 bits; write 1e20."
+        )
 
 
 def _check_comparison(node: ast.Compare, state: Checking) -> None:
@@ -160,11 +160,10 @@ def _check_comparison(node: ast.Compare, state: Checking) -> None:
             raise state.refused(_REFUSED.get(type(operator), type(operator).__name__))
     for side in (node.left, *node.comparators):
         if isinstance(side, ast.BinOp) and type(side.op) in op.LOGIC:
-            message = (
+            raise ExpressionError(
                 f"In the expression {state.text!r}, & and | bind more tightly than comparisons; "
                 "put each comparison in parentheses, such as (a > 1) & (b < 2)."
             )
-            raise ExpressionError(message)
 
 
 def _check_call(node: ast.Call, state: Checking) -> None:
@@ -173,11 +172,10 @@ def _check_call(node: ast.Call, state: Checking) -> None:
     name = node.func.id
     if name not in op.FUNCTIONS:
         known = nearest(name, op.FUNCTIONS)
-        message = (
+        raise ExpressionError(
             f"The expression {state.text!r} calls {name!r}, which is not a function here; the "
             f"nearest are {known}."
         )
-        raise ExpressionError(message)
     if node.keywords:
         what = "named arguments"
         raise state.refused(what)
@@ -185,11 +183,10 @@ def _check_call(node: ast.Call, state: Checking) -> None:
     if not low <= len(node.args) <= high:
         hint = f" (over several columns it is {name}imum)" if name in {"min", "max"} else ""
         wanted = f"{low}" if low == high else f"{low} to {high}"
-        message = (
+        raise ExpressionError(
             f"In the expression {state.text!r}, {name}() takes {wanted} argument(s), not "
             f"{len(node.args)}{hint}."
         )
-        raise ExpressionError(message)
 
 
 def _check_subscript(node: ast.Subscript, state: Checking, depth: int) -> None:

@@ -16,8 +16,6 @@ from bycatch.events.formats.base import Source
 from bycatch.events.paths import Paths, resolve_paths
 from bycatch.events.table import Events, as_label
 
-__all__ = ["CHUNK", "column_names", "derive", "read", "scan"]
-
 CHUNK = 200_000
 """Rows that are in memory at a time while a file is streamed."""
 
@@ -227,8 +225,7 @@ class _Piece:
 
 def _pieces(path: Paths, request: _Request, chunk: int) -> Iterator[_Piece]:
     if chunk < 1:
-        message = f"A chunk must have at least one row, not {chunk}."
-        raise DataError(message)
+        raise DataError(f"A chunk must have at least one row, not {chunk}.")
     files = resolve_paths(path)
     first: tuple[str, ...] | None = None
     empty = True
@@ -242,8 +239,7 @@ def _pieces(path: Paths, request: _Request, chunk: int) -> Iterator[_Piece]:
             for raw in source.batches(needed, chunk, request.where):
                 yield _select(request, raw, kept)
     if empty:
-        message = f"{', '.join(files[:3])} holds no events; check how it was written."
-        raise InputError(message)
+        raise InputError(f"{', '.join(files[:3])} holds no events; check how it was written.")
 
 
 def _select(request: _Request, raw: Mapping[str, Any], kept: tuple[str, ...]) -> _Piece:
@@ -265,16 +261,16 @@ def _check_columns(
         source.check(needed)
     except ColumnError as error:
         if source.path != origin and all(name in first for name in needed):
-            message = f"{str(error)[:-1]}; the file {origin} of the same input has it."
-            raise ColumnError(message) from None
+            raise ColumnError(
+                f"{str(error)[:-1]}; the file {origin} of the same input has it."
+            ) from None
         raise
     if everything and set(source.columns) != set(first):
         odd = sorted(set(source.columns) ^ set(first))
-        message = (
+        raise InputError(
             f"{source.path} and {origin} have different columns (they differ in "
             f"{', '.join(map(repr, odd[:6]))}); choose common ones with columns=[...]."
         )
-        raise InputError(message)
 
 
 def _nothing(columns: tuple[str, ...] | None, label: str | None) -> Events:

@@ -14,20 +14,6 @@ import numpy as np
 
 from bycatch.errors import ExpressionError
 
-__all__ = [
-    "ARITHMETIC",
-    "COMPARISONS",
-    "CONSTANTS",
-    "FUNCTIONS",
-    "LOGIC",
-    "logical",
-    "power",
-    "promote",
-    "remainder",
-    "subscript",
-    "ufunc",
-]
-
 CONSTANTS: dict[str, float | bool] = {
     "pi": float(np.pi),
     "inf": float("inf"),
@@ -63,8 +49,7 @@ def promote(name: str, values: Any) -> Any:
         return values.astype(np.int64 if fits else np.float64)
     if kind == "f":
         return values.astype(np.float64, copy=False)
-    message = f"Column {name!r} does not hold numbers (its type is {values.dtype})."
-    raise ExpressionError(message)
+    raise ExpressionError(f"Column {name!r} does not hold numbers (its type is {values.dtype}).")
 
 
 def _promote_nested(name: str, values: Any) -> Any:
@@ -74,8 +59,9 @@ def _promote_nested(name: str, values: Any) -> Any:
     if any(word in kind for word in ("string", "bytes", "{", "union", "datetime", "unknown")):
         if "unknown" in kind and "{" not in kind:
             return ak.values_astype(values, np.float64)  # every event is empty
-        message = f"Column {name!r} does not hold lists of numbers (its type is {kind})."
-        raise ExpressionError(message)
+        raise ExpressionError(
+            f"Column {name!r} does not hold lists of numbers (its type is {kind})."
+        )
     if "?" in kind or "option" in kind:
         values = ak.fill_none(values, np.nan, axis=None)
     if kind.endswith("bool"):
@@ -158,11 +144,10 @@ def logical(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
 
     def apply(*values: Any) -> Any:
         if not all(is_condition(value) for value in values):
-            message = (
+            raise ExpressionError(
                 f"{name} joins conditions, but one side is a number; put each comparison in "
                 "parentheses, such as (a > 1) & (b < 2), and compare a flag with == 1."
             )
-            raise ExpressionError(message)
         return ufunc(function)(*values)
 
     return apply
@@ -177,8 +162,7 @@ def is_condition(value: Any) -> bool:
 
 def _where(condition: Any, yes: Any, no: Any) -> Any:
     if not is_condition(condition):
-        message = "The first argument of where() must be a condition such as a < b."
-        raise ExpressionError(message)
+        raise ExpressionError("The first argument of where() must be a condition such as a < b.")
     if not any(is_nested(value) for value in (condition, yes, no)):
         return np.where(condition, yes, no)
     import awkward as ak  # noqa: PLC0415
@@ -207,11 +191,10 @@ def _reduce(name: str) -> Callable[..., Any]:
     def apply(value: Any) -> Any:
         if not is_nested(value):
             hint = {"min": "; use minimum(a, b)", "max": "; use maximum(a, b)"}.get(name, "")
-            message = (
+            raise ExpressionError(
                 f"{name}() works on the values of each event, but its argument has one value "
                 f"per event{hint}."
             )
-            raise ExpressionError(message)
         import awkward as ak  # noqa: PLC0415
 
         value = _nested(value)
@@ -238,19 +221,18 @@ def subscript(value: Any, index: tuple[int | slice, ...] | Any) -> Any:
         NaN where an event of variable length has too few values.
     """
     if not is_nested(value):
-        message = "Only columns with several values per event take a subscript."
-        raise ExpressionError(message)
+        raise ExpressionError("Only columns with several values per event take a subscript.")
     if not isinstance(index, tuple):
         if not (is_nested(index) and is_condition(index)):
-            message = "A subscript is [:, 0], [:, 0:2] or a condition on the same lists."
-            raise ExpressionError(message)
+            raise ExpressionError(
+                "A subscript is [:, 0], [:, 0:2] or a condition on the same lists."
+            )
         return _nested(value)[_nested(index)]
     if isinstance(value, np.ndarray):
         try:
             return value[(slice(None), *index)]
         except IndexError as error:
-            message = f"A subscript does not fit: {error}."
-            raise ExpressionError(message) from None
+            raise ExpressionError(f"A subscript does not fit: {error}.") from None
     for part in index:
         value = value[:, part] if isinstance(part, slice) else _pick(value, part)
     return value
@@ -260,11 +242,11 @@ def _pick(value: Any, position: int) -> Any:
     import awkward as ak  # noqa: PLC0415
 
     if not is_nested(value):
-        message = "A subscript has more indices than the column has dimensions."
-        raise ExpressionError(message)
+        raise ExpressionError("A subscript has more indices than the column has dimensions.")
     if value.ndim > 2:
-        message = "[:, k] needs lists of numbers, not lists of lists; reduce the inner lists first."
-        raise ExpressionError(message)
+        raise ExpressionError(
+            "[:, k] needs lists of numbers, not lists of lists; reduce the inner lists first."
+        )
     count = ak.to_numpy(ak.num(value, axis=1))
     enough = count > position if position >= 0 else count >= -position
     result = np.full(len(count), np.nan)

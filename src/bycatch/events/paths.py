@@ -10,8 +10,6 @@ from typing import TypeAlias
 
 from bycatch.errors import InputError, nearest
 
-__all__ = ["PathLike", "Paths", "resolve_paths", "split_object"]
-
 PathLike: TypeAlias = str | os.PathLike[str]
 Paths: TypeAlias = PathLike | Sequence[PathLike]
 
@@ -59,29 +57,25 @@ def resolve_paths(path: Paths, base: Path | None = None) -> tuple[str, ...]:
     """
     asked = [path] if isinstance(path, str | os.PathLike) else list(path)
     if not asked:
-        message = "The list of input files is empty; name at least one file."
-        raise InputError(message)
+        raise InputError("The list of input files is empty; name at least one file.")
     found = [item for one in asked for item in _expand(os.fspath(one), base)]
     seen: set[str] = set()
     for item in found:
         if item in seen:
-            message = f"The file {item} is named twice, which would count its events twice."
-            raise InputError(message)
+            raise InputError(f"The file {item} is named twice, which would count its events twice.")
         seen.add(item)
     return tuple(found)
 
 
 def _expand(text: str, base: Path | None) -> list[str]:
     if "://" in text:
-        message = (
+        raise InputError(
             f"{text} is a remote address; bycatch reads local files only: copy the file first."
         )
-        raise InputError(message)
     full = str(base / Path(text).expanduser()) if base is not None else str(Path(text).expanduser())
     name, inside = split_object(full)
     if Path(name).is_dir():
-        message = f"{name} is a folder; name its files, for example {name}/*.parquet."
-        raise InputError(message)
+        raise InputError(f"{name} is a folder; name its files, for example {name}/*.parquet.")
     if Path(name).exists():
         return [full]
     suffix = f":{inside}" if inside else ""
@@ -89,10 +83,8 @@ def _expand(text: str, base: Path | None) -> list[str]:
         matches = sorted(item for item in glob.glob(name, recursive=True) if Path(item).is_file())  # noqa: PTH207 - pathlib cannot glob an absolute pattern
         if matches:
             return [item + suffix for item in matches]
-        message = f"No file matches {name}; {_neighbours(Path(name))}."
-        raise InputError(message)
-    message = f"There is no file {name}; {_neighbours(Path(name))}."
-    raise InputError(message)
+        raise InputError(f"No file matches {name}; {_neighbours(Path(name))}.")
+    raise InputError(f"There is no file {name}; {_neighbours(Path(name))}.")
 
 
 def _neighbours(missing: Path) -> str:

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 
 from bycatch.events.expressions import Expression
 
-__all__ = ["may_pass"]
-
 
 def may_pass(where: Expression, bounds: Mapping[str, tuple[float, float]]) -> bool:
     """Return False only if no row of the block can pass the cut.

@@ -13,8 +13,6 @@ from numpy.typing import ArrayLike, NDArray
 from bycatch.errors import ColumnError, DataError, nearest
 from bycatch.events.expressions import parse
 
-__all__ = ["Column", "Events", "count_nonfinite"]
-
 Column: TypeAlias = Any
 """A flat `numpy.ndarray`, or an `awkward.Array` with a variable number of values per event."""
 
@@ -59,11 +57,10 @@ class Events:
         try:
             return self.columns[name]
         except KeyError:
-            message = (
+            raise ColumnError(
                 f"There is no column {name!r} in these events; the nearest are "
                 f"{nearest(name, self.columns)}."
-            )
-            raise ColumnError(message) from None
+            ) from None
 
     def __repr__(self) -> str:
         truth = "" if self.label is None else f", {int((self.label == 1).sum()):,} with label 1"
@@ -97,11 +94,10 @@ class Events:
             with np.errstate(over="ignore"):
                 out[:, index] = values
             if np.isinf(out[:, index]).sum() > np.isinf(values).sum():
-                message = (
+                raise DataError(
                     f"Feature {text!r} reaches {np.nanmax(np.abs(values)):.3g}, which does not fit "
                     "into 32 bits; divide it by its scale."
                 )
-                raise DataError(message)
         return out
 
     def select(self, mask: ArrayLike) -> Events:
@@ -141,14 +137,14 @@ class Events:
             If `parts` is empty or the columns differ.
         """
         if not parts:
-            message = "There is nothing to concatenate; give at least one table of events."
-            raise DataError(message)
+            raise DataError("There is nothing to concatenate; give at least one table of events.")
         names = list(parts[0].columns)
         for part in parts[1:]:
             if set(part.columns) != set(names):
                 odd = sorted(set(part.columns) ^ set(names))
-                message = f"Tables with different columns cannot be joined; they differ in {odd}."
-                raise DataError(message)
+                raise DataError(
+                    f"Tables with different columns cannot be joined; they differ in {odd}."
+                )
         labels = [part.label for part in parts if part.label is not None]
         return Events(
             {name: join([part.columns[name] for part in parts]) for name in names},
@@ -204,11 +200,11 @@ def as_label(values: ArrayLike) -> NDArray[np.int8]:
         return array
     number = np.asarray(array, dtype=np.float64)
     if not (np.isfinite(number).all() and (number == np.round(number)).all()):
-        message = "A label must be an integer (1 signal, 0 background), but some are not."
-        raise DataError(message)
+        raise DataError("A label must be an integer (1 signal, 0 background), but some are not.")
     if number.size and np.abs(number).max() > 127:
-        message = f"A label must lie within -127 and 127, but one is {np.abs(number).max():g}."
-        raise DataError(message)
+        raise DataError(
+            f"A label must lie within -127 and 127, but one is {np.abs(number).max():g}."
+        )
     return number.astype(np.int8)
 
 
@@ -217,8 +213,7 @@ def _common_length(columns: Mapping[str, Column], *others: ArrayLike | None) -> 
     named = zip(("weight", "label"), others, strict=True)
     lengths |= {name: len(np.asarray(values)) for name, values in named if values is not None}
     if len(set(lengths.values())) > 1:
-        message = f"All columns need one length, but they have {lengths}."
-        raise DataError(message)
+        raise DataError(f"All columns need one length, but they have {lengths}.")
     return next(iter(lengths.values()), 0)
 
 

@@ -14,8 +14,6 @@ from numpy.typing import NDArray
 from bycatch.errors import ConfigError, DataError, InputError, nearest
 from bycatch.hunt.histogram import Histogram, make_histogram
 
-__all__ = ["Reader", "garwood", "read_csv", "read_root", "read_uhi"]
-
 Array = NDArray[np.float64]
 Reader = Callable[[Path, str], Histogram]
 
@@ -60,18 +58,17 @@ def read_csv(path: Path, *, luminosity: float | None = None, unit_scale: float =
     label = _axis_label(header)
     if table.shape[1] == _COUNT_COLUMNS:
         if luminosity is not None:
-            message = f"{path.name} holds counts (three columns): leave --luminosity out."
-            raise ConfigError(message)
+            raise ConfigError(f"{path.name} holds counts (three columns): leave --luminosity out.")
         return make_histogram(edges, table[:, 2], label=label, source=path.name)
     if luminosity is None:
-        message = (
+        raise ConfigError(
             f"{path.name} has {table.shape[1]} columns, low, high, value and error: give"
             " --luminosity to turn the values into counts (value x width x luminosity)."
         )
-        raise ConfigError(message)
     if not (np.isfinite(luminosity) and luminosity > 0 and unit_scale > 0):
-        message = f"The luminosity and the unit scale must be positive, not {luminosity:g}."
-        raise ConfigError(message)
+        raise ConfigError(
+            f"The luminosity and the unit scale must be positive, not {luminosity:g}."
+        )
     factor = np.diff(edges) * luminosity * unit_scale
     expected = table[:, 2] * factor
     if (expected < 0).any() or not np.isfinite(table).all():
@@ -87,24 +84,21 @@ def _read_table(path: Path) -> tuple[list[str], Array]:
         with path.open(newline="", encoding="utf-8") as file:
             rows = [row for row in csv.reader(file) if row and not row[0].lstrip().startswith("#")]
     except (UnicodeDecodeError, csv.Error) as error:
-        message = f"{path.name} is no CSV text file ({error})."
-        raise InputError(message) from error
+        raise InputError(f"{path.name} is no CSV text file ({error}).") from error
     header: list[str] = []
     if rows and not _is_number(rows[0][0]):
         header = [cell.strip() for cell in rows.pop(0)]
     lengths = {len(row) for row in rows}
     if not rows or len(lengths) != 1 or not lengths <= {3, 4, 5}:
-        message = (
+        raise InputError(
             f"{path.name} must have the columns low, high, count or low, high, value, error in"
             f" every row, but rows have {sorted(lengths)} columns; if it holds events, name the"
             " column to histogram with --column."
         )
-        raise InputError(message)
     try:
         return header, np.array([[float(cell) for cell in row] for row in rows])
     except ValueError as error:
-        message = f"{path.name} has a cell that is no number: {error}."
-        raise InputError(message) from error
+        raise InputError(f"{path.name} has a cell that is no number: {error}.") from error
 
 
 def _is_number(text: str) -> bool:
@@ -128,19 +122,17 @@ def _adjacent(low: Array, high: Array, source: str) -> Array:
     width = high - low
     if not np.isfinite(width).all() or (width <= 0).any():
         row = int(np.argmin(np.where(np.isfinite(width), width, -np.inf)))
-        message = (
+        raise DataError(
             f"Bin {row + 1} of {source} goes from {low[row]:g} to {high[row]:g}: edges must rise."
         )
-        raise DataError(message)
     # tables round their edges: a millionth of a bin is no gap
     gap = np.abs(low[1:] - high[:-1]) > 1e-6 * np.minimum(width[1:], width[:-1])
     if gap.any():
         row = int(np.argmax(gap))
-        message = (
+        raise DataError(
             f"The bins of {source} are not adjacent: one ends at {high[row]:g} and the next one"
             f" starts at {low[row + 1]:g}; sort the rows and fill gaps with empty bins."
         )
-        raise DataError(message)
     return np.append(low, high[-1])
 
 
@@ -170,8 +162,7 @@ def _check_errors(counts: Array, errors: Array, source: str) -> None:
     """Refuse counts of which the quoted errors are not counting errors."""
     filled = (counts > 0) & (errors > 0)
     if not filled.any():
-        message = f"{source} has no bin with a positive value and error."
-        raise DataError(message)
+        raise DataError(f"{source} has no bin with a positive value and error.")
     relative = errors[filled] / counts[filled]
     ratio = float(np.median(relative * counts[filled] / garwood(counts[filled])))
     if 1 / 1.15 < ratio < 1.15:
@@ -186,11 +177,10 @@ def _check_errors(counts: Array, errors: Array, source: str) -> None:
         else "the luminosity is another one, or the errors hold more than counting (then give a"
         " table of low, high, count)"
     )
-    message = (
+    raise DataError(
         f"value x width x luminosity gives {factor:.3g} times as many events as the errors in"
         f" {source} stand for (median over the bins): {units}."
     )
-    raise DataError(message)
 
 
 def _whole_numbers(counts: Array, luminosity: float) -> tuple[str, ...]:
@@ -242,8 +232,7 @@ def read_root(path: Path, key: str) -> Histogram:
     except InputError:
         raise
     except Exception as error:  # uproot has many ways to say that a file is broken
-        message = f"{path.name} cannot be read as a ROOT file ({error!s:.200})."
-        raise InputError(message) from error
+        raise InputError(f"{path.name} cannot be read as a ROOT file ({error!s:.200}).") from error
     return make_histogram(
         edges, values, variances=variances, label=title or key, source=f"{path.name}:{key}"
     )
@@ -251,11 +240,10 @@ def read_root(path: Path, key: str) -> Histogram:
 
 def _check_key(key: str, names: list[str], source: str) -> None:
     if key not in names:
-        message = (
+        raise InputError(
             f"{source} has no histogram {key!r}; the nearest are {nearest(key, names)}: write"
             f" {source}:name."
         )
-        raise InputError(message)
 
 
 def read_uhi(path: Path, key: str = "") -> Histogram:
@@ -283,45 +271,44 @@ def read_uhi(path: Path, key: str = "") -> Histogram:
     try:
         content: Any = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        message = f"{path.name} is no JSON file ({error})."
-        raise InputError(message) from error
+        raise InputError(f"{path.name} is no JSON file ({error}).") from error
     if isinstance(content, dict) and key:
         if key not in content:
-            message = (
+            raise InputError(
                 f"{path.name} has no histogram {key!r}; the nearest are {nearest(key, content)}."
             )
-            raise InputError(message)
         content = content[key]
     if not isinstance(content, dict) or not {"axes", "storage"} <= content.keys():
         names = content.keys() if isinstance(content, dict) else []
-        message = (
+        raise InputError(
             f"{path.name} is no UHI histogram (it lacks 'axes' and 'storage'); if it holds several,"
             f" write {path.name}:name with one of {nearest(key, names)}."
         )
-        raise InputError(message)
     try:
         return _from_uhi(content, path.name)
     except (KeyError, TypeError, ValueError, IndexError) as error:
-        message = f"{path.name} is no valid UHI histogram ({type(error).__name__}: {error})."
-        raise InputError(message) from error
+        raise InputError(
+            f"{path.name} is no valid UHI histogram ({type(error).__name__}: {error})."
+        ) from error
 
 
 def _from_uhi(content: dict[str, Any], source: str) -> Histogram:
     axes, storage = content["axes"], content["storage"]
     if len(axes) != 1:
-        message = f"{source} has {len(axes)} axes, but a hunt needs a histogram with one."
-        raise InputError(message)
+        raise InputError(f"{source} has {len(axes)} axes, but a hunt needs a histogram with one.")
     axis = axes[0]
     if axis["type"] == "regular":
         edges = np.linspace(axis["lower"], axis["upper"], int(axis["bins"]) + 1)
     elif axis["type"] == "variable":
         edges = np.asarray(axis["edges"], dtype=np.float64)
     else:
-        message = f"{source} has an axis of type {axis['type']!r}: use 'regular' or 'variable'."
-        raise InputError(message)
+        raise InputError(
+            f"{source} has an axis of type {axis['type']!r}: use 'regular' or 'variable'."
+        )
     if storage["type"] not in {"int", "double", "weighted"}:
-        message = f"{source} has storage {storage['type']!r}: use 'int', 'double' or 'weighted'."
-        raise InputError(message)
+        raise InputError(
+            f"{source} has storage {storage['type']!r}: use 'int', 'double' or 'weighted'."
+        )
     flow = slice(1 if axis.get("underflow") else 0, -1 if axis.get("overflow") else None)
     values = np.asarray(storage["values"], dtype=np.float64)[flow]
     variances = None

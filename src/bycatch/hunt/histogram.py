@@ -14,8 +14,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from bycatch.errors import DataError
 
-__all__ = ["Histogram", "make_histogram"]
-
 Array = NDArray[np.float64]
 
 
@@ -68,11 +66,10 @@ class Histogram:
         inside = (self.edges[:-1] >= low - slack) & (self.edges[1:] <= high + slack)
         index = np.flatnonzero(inside)
         if index.size < 3:
-            message = (
+            raise DataError(
                 f"The range {low:g} to {high:g} holds {index.size} whole bins of {self.source},"
                 f" which covers {self.edges[0]:g} to {self.edges[-1]:g}: choose a wider range."
             )
-            raise DataError(message)
         edges = self.edges[index[0] : index[-1] + 2]
         notes = self.notes
         if abs(edges[0] - low) > slack or abs(edges[-1] - high) > slack:
@@ -118,18 +115,16 @@ def make_histogram(
     bounds = np.asarray(edges, dtype=np.float64)
     counts = np.asarray(values, dtype=np.float64)
     if bounds.ndim != 1 or bounds.size != counts.size + 1 or counts.size < 3:
-        message = (
+        raise DataError(
             f"{source} has {bounds.size} edges and {counts.size} counts, but a hunt needs at least"
             " 3 bins and one edge more than bins."
         )
-        raise DataError(message)
     _check_numbers(bounds, counts, source)
     scale = 1.0
     if variances is not None:
         variance = np.asarray(variances, dtype=np.float64)
         if not np.isfinite(variance).all() or variance.min() < 0 or variance.sum() <= 0:
-            message = f"{source} has variances that are negative, not finite or all zero."
-            raise DataError(message)
+            raise DataError(f"{source} has variances that are negative, not finite or all zero.")
         if not np.allclose(variance, counts, rtol=1e-9, atol=1e-9):
             scale = float(counts.sum() / variance.sum())
             note = (
@@ -139,11 +134,10 @@ def make_histogram(
             notes = (*notes, note)
     elif np.any(np.abs(counts - np.rint(counts)) > 1e-6 * np.maximum(1.0, counts)):
         where = int(np.argmax(np.abs(counts - np.rint(counts))))
-        message = (
+        raise DataError(
             f"{source} holds {counts[where]:g} events in the bin from {bounds[where]:g}, which is"
             " no whole number: give the errors of weighted bins too, or the counts themselves."
         )
-        raise DataError(message)
     else:
         counts = np.rint(counts)
     return Histogram(bounds, counts * scale, scale, label, source, notes)
@@ -152,24 +146,20 @@ def make_histogram(
 def _check_numbers(edges: Array, counts: Array, source: str) -> None:
     if not np.isfinite(edges).all() or not np.isfinite(counts).all():
         bad = int(np.count_nonzero(~np.isfinite(edges)) + np.count_nonzero(~np.isfinite(counts)))
-        message = (
+        raise DataError(
             f"{source} has {bad} NaN or infinite edges or counts: repair or remove these bins."
         )
-        raise DataError(message)
     if not (np.diff(edges) > 0).all():
         where = int(np.argmin(np.diff(edges)))
-        message = (
+        raise DataError(
             f"The edges of {source} must rise, but {edges[where]:g} is followed by"
             f" {edges[where + 1]:g}."
         )
-        raise DataError(message)
     if (counts < 0).any():
         where = int(np.argmin(counts))
-        message = (
+        raise DataError(
             f"{source} has a negative count ({counts[where]:g} in the bin from {edges[where]:g}):"
             " use wider bins where negative weights prevail."
         )
-        raise DataError(message)
     if counts.sum() <= 0:
-        message = f"{source} is empty: check the range and the cuts."
-        raise DataError(message)
+        raise DataError(f"{source} is empty: check the range and the cuts.")

@@ -35,8 +35,6 @@ from bycatch.statistics.significance.global_p import global_p
 from bycatch.tasks import Progress, SilentProgress
 from bycatch.tasks.random import stream
 
-__all__ = ["HuntPlan", "HuntResult", "Outcome", "analyse", "hunt"]
-
 Array = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
@@ -218,11 +216,10 @@ def _used_bins(histogram: Histogram, plan: HuntPlan) -> Bools:
     for start, stop in plan.mask:
         touched = (high > start + slack) & (low < stop - slack)
         if not start < stop or not touched.any():
-            message = (
+            raise ConfigError(
                 f"The mask {start:g} to {stop:g} covers no bin of {low[0]:g} to {high[-1]:g}:"
                 " give its lower and its upper end in units of the axis."
             )
-            raise ConfigError(message)
         used &= ~touched
     return used
 
@@ -231,11 +228,10 @@ def _widths(histogram: Histogram, plan: HuntPlan) -> tuple[int, ...]:
     if plan.widths is None:
         return tuple(range(2, max(5, histogram.n_bins // 8) + 1))
     if not plan.widths or min(plan.widths) < 1 or max(plan.widths) > histogram.n_bins // 2:
-        message = (
+        raise ConfigError(
             f"Window widths must lie between 1 and half of the {histogram.n_bins} bins, but they"
             f" are {list(plan.widths)}."
         )
-        raise ConfigError(message)
     return plan.widths
 
 
@@ -252,8 +248,7 @@ def _analyse_data(
         if not last:
             smooth = smooth.with_shape(counts, data.used[0], order)
     if not np.isfinite(data.t[0]):
-        message = "The background fit of the data failed: choose another family or range."
-        raise FitError(message)
+        raise FitError("The background fit of the data failed: choose another family or range.")
     return data, smooth
 
 
@@ -270,8 +265,7 @@ def _throw(
     A toy whose fit failed counts as more extreme than the data: that can only raise global p.
     """
     if plan.toys < 1:
-        message = f"A global p-value needs at least one toy, but --toys is {plan.toys}."
-        raise ConfigError(message)
+        raise ConfigError(f"A global p-value needs at least one toy, but --toys is {plan.toys}.")
     progress.stage("Hunting in toys", plan.toys)
     t, goodness = np.empty(plan.toys), np.empty(plan.toys)
     for block, start in enumerate(range(0, plan.toys, _BLOCK)):
@@ -285,11 +279,10 @@ def _throw(
     failed = int(np.count_nonzero(~np.isfinite(t)))
     # one failed toy is allowed however few there are
     if failed > max(1.0, _MAX_FAILED * plan.toys):
-        message = (
+        raise FitError(
             f"The background fit failed in {failed} of {plan.toys} toys: use a lower order, a"
             " wider range or wider bins."
         )
-        raise FitError(message)
     t[~np.isfinite(t)] = np.inf
     return t, np.nan_to_num(goodness), failed
 

@@ -18,8 +18,6 @@ from bycatch.errors import ConfigError, DataError, InputError, nearest
 from bycatch.hunt import files
 from bycatch.hunt.histogram import Histogram, make_histogram
 
-__all__ = ["from_events", "load_histogram", "read_histogram"]
-
 Array = NDArray[np.float64]
 
 _BINS = 100
@@ -61,23 +59,20 @@ def from_events(
         If the range or the number of bins makes no sense.
     """
     if bins < 3:
-        message = f"A hunt needs at least 3 bins, but --bins is {bins}."
-        raise ConfigError(message)
+        raise ConfigError(f"A hunt needs at least 3 bins, but --bins is {bins}.")
     source = f"column {column!r} of {Path(path).name}"
     low, high = window if window is not None else _value_range(path, column, where, source)
     if not low < high:
-        message = f"The range of {source} is empty: from {low:g} to {high:g}."
-        raise ConfigError(message)
+        raise ConfigError(f"The range of {source} is empty: from {low:g} to {high:g}.")
     edges = np.linspace(low, high, bins + 1)
     values, variances = np.zeros(bins), np.zeros(bins)
     for mass, weights in _chunks(path, column, where, weight, source):
         values += np.histogram(mass, edges, weights=weights)[0]
         variances += np.histogram(mass, edges, weights=weights**2)[0]
     if values.sum() == 0 and variances.sum() == 0:
-        message = (
+        raise DataError(
             f"No event of {source} lies between {low:g} and {high:g}: check --range and --where."
         )
-        raise DataError(message)
     return make_histogram(
         edges,
         values,
@@ -146,17 +141,15 @@ def _chunks(
     for events in scan(path, columns=sorted(expression.names), where=where, weight=weight):
         values = np.asarray(expression.evaluate(events.columns), dtype=np.float64)
         if values.shape != (len(events),):
-            message = (
+            raise DataError(
                 f"{source} has several values per event: choose one, for example {column}[:,0]."
             )
-            raise DataError(message)
         bad = int(np.count_nonzero(~np.isfinite(values)))
         if bad:
-            message = (
+            raise DataError(
                 f"{bad} values of {source} are NaN or infinite: remove these events with a cut,"
                 " for example --where 'isfinite(x)'."
             )
-            raise DataError(message)
         yield values, np.asarray(events.weight, dtype=np.float64)
 
 
@@ -166,8 +159,7 @@ def _value_range(path: str, column: str, where: str | None, source: str) -> tupl
         if mass.size:
             low, high = min(low, float(mass.min())), max(high, float(mass.max()))
     if low > high:
-        message = f"{source} has no events: check --where."
-        raise DataError(message)
+        raise DataError(f"{source} has no events: check --where.")
     return low, high
 
 
@@ -198,24 +190,23 @@ def read_histogram(
     file = Path(name)
     if not file.is_file():
         others = [entry.name for entry in file.parent.glob("*")] if file.parent.is_dir() else []
-        message = (
+        raise InputError(
             f"There is no file {name}; the nearest in {file.parent} are"
             f" {nearest(file.name, others)}."
         )
-        raise InputError(message)
     suffix = file.suffix.lower()
     if luminosity is not None and suffix != ".csv":
-        message = f"--luminosity applies to CSV tables of cross sections, not to {file.name}."
-        raise ConfigError(message)
+        raise ConfigError(
+            f"--luminosity applies to CSV tables of cross sections, not to {file.name}."
+        )
     if suffix == ".csv":
         return files.read_csv(file, luminosity=luminosity, unit_scale=unit_scale)
     readers: Mapping[str, files.Reader] = {".root": files.read_root, ".json": files.read_uhi}
     if suffix not in readers:
-        message = (
+        raise InputError(
             f"{file.name} is no histogram file (.csv, .root:name or .json): name the column to"
             " histogram with --column if it holds events."
         )
-        raise InputError(message)
     return readers[suffix](file, key)
 
 

@@ -16,8 +16,6 @@ from bycatch.statistics.fits.background import SQRT_S
 from bycatch.statistics.significance.global_p import GlobalP
 from bycatch.tasks.result import Result, document
 
-__all__ = ["FoundWindow", "HuntFit", "HuntPlan", "HuntResult", "parse_widths"]
-
 Array = NDArray[np.float64]
 
 
@@ -222,10 +220,10 @@ def parse_widths(text: str) -> tuple[int, ...]:
     for part in text.split(","):
         low, dash, high = part.strip().replace(":", "-").partition("-")
         if not low.isdecimal() or (dash and not high.isdecimal()):
-            message = f"Widths are written like 2-8 or 2,3,5 (in bins), not {text!r}."
-            raise ConfigError(message)
+            raise ConfigError(f"Widths are written like 2-8 or 2,3,5 (in bins), not {text!r}.")
         widths.update(range(int(low), int(high or low) + 1))
     if not widths or min(widths) < 1:
-        message = f"Widths must be at least 1 bin and ranges must rise, but they are {text!r}."
-        raise ConfigError(message)
+        raise ConfigError(
+            f"Widths must be at least 1 bin and ranges must rise, but they are {text!r}."
+        )
     return tuple(sorted(widths))

@@ -20,8 +20,6 @@ from bycatch.statistics.fits.background import SQRT_S, bin_offset, get_family
 from bycatch.statistics.fits.poisson import BatchFit, fit_model
 from bycatch.statistics.fits.rates import LogLinear
 
-__all__ = ["Smooth", "SmoothFit", "choose_family"]
-
 Array = NDArray[np.float64]
 
 _SHAPE_ITERATIONS = 4
@@ -84,11 +82,10 @@ class Smooth:
         elif order in offered:
             orders = (order,)
         else:
-            message = (
+            raise ConfigError(
                 f"The background family {family!r} has {offered[0]} to {offered[-1]} parameters,"
                 f" so order {order!r} does not exist; choose one of these or 'auto'."
             )
-            raise ConfigError(message)
         return cls(background, orders, np.zeros(background.n_bins))
 
     def model(self, order: int) -> LogLinear:
@@ -154,11 +151,10 @@ class Smooth:
         # the toy with most bins masked decides, so that all choose from the same orders
         orders = tuple(order for order in self.orders if order < n_used.min())
         if not orders:
-            message = (
+            raise FitError(
                 f"{n_used.min()} bins outside of the masks cannot determine {self.orders[0]}"
                 " background parameters: mask less or use finer bins."
             )
-            raise FitError(message)
         first = fit_model(counts, self.model(orders[0]), mask)
         order = np.full(len(counts), orders[0], dtype=np.int64)
         rate, deviance = first.rate.copy(), first.deviance.copy()

@@ -38,8 +38,6 @@ from scipy.special import ndtri_exp
 from bycatch.errors import DataError
 from bycatch.hunt.tails import log_lower_tail, log_upper_tail
 
-__all__ = ["Mode", "Scan", "Windows", "make_windows", "scan", "toy_statistics"]
-
 Array = NDArray[np.float64]
 Mode = Literal["excess", "deficit"]
 
@@ -143,8 +141,7 @@ def make_windows(
         If no window fits.
     """
     if not widths or min(widths) < 1:
-        message = f"Window widths must be at least 1 bin, but they are {list(widths)}."
-        raise DataError(message)
+        raise DataError(f"Window widths must be at least 1 bin, but they are {list(widths)}.")
     first: list[NDArray[np.intp]] = []
     last: list[NDArray[np.intp]] = []
     for width in widths:
@@ -160,11 +157,10 @@ def make_windows(
         keep = excluded[high] == excluded[low]
         low, high = low[keep], high[keep]
     if low.size == 0:
-        message = (
+        raise DataError(
             f"No window of {min(widths)} to {max(widths)} bins fits into the {n_bins} bins"
             " outside of the masks: use smaller widths or finer bins."
         )
-        raise DataError(message)
     return Windows(first=low, last=high, n_bins=n_bins)
 
 

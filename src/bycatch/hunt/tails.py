@@ -21,8 +21,6 @@ from scipy.special import gammainc, gammaincc, gammaln
 
 from bycatch.errors import FitError
 
-__all__ = ["log_lower_tail", "log_poisson", "log_upper_tail"]
-
 Array = NDArray[np.float64]
 
 # Below this scipy's function is about to become subnormal and loses digits.
@@ -135,8 +133,9 @@ def _continued_fraction(first: Array, terms: Callable[[int], tuple[Array, Array]
         value *= factor
         if np.all(np.abs(factor - 1.0) < _TOLERANCE):
             return value
-    message = "The continued fraction of a Poisson tail did not converge: please report the counts."
-    raise FitError(message)
+    raise FitError(
+        "The continued fraction of a Poisson tail did not converge: please report the counts."
+    )
 
 
 def _upper_sum(n: Array, mean: Array) -> Array:

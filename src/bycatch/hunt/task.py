@@ -35,8 +35,6 @@ from bycatch.hunt.inputs import load_histogram
 from bycatch.hunt.plan import HuntPlan, parse_widths
 from bycatch.statistics.plan import Order
 
-__all__ = ["HuntTask", "read_options"]
-
 _NAMES = {"range": "window", "mask": "masks"}
 """How run folders have always called two of the keys."""
 _CHOSEN = HuntPlan()
@@ -45,8 +43,7 @@ _CHOSEN = HuntPlan()
 def _mask(value: Any) -> Any:
     """Let one range stand for a list of one."""
     if not isinstance(value, (list, tuple)):
-        message = "a list of intervals [[low, high], ...]"
-        raise ValueError(message)  # noqa: TRY004 - pydantic
+        raise ValueError("a list of intervals [[low, high], ...]")  # noqa: TRY004 - pydantic reads it
     one = len(value) == 2 and all(map(is_number, value))
     return tuple(interval(item) for item in ([value] if one else value))
 
@@ -58,8 +55,7 @@ def _widths(value: Any) -> Any:
     try:
         parse_widths(text)
     except ConfigError:
-        message = "window widths in bins, like 2-8 or [2, 3, 5]"
-        raise ValueError(message) from None
+        raise ValueError("window widths in bins, like 2-8 or [2, 3, 5]") from None
     return text
 
 
@@ -243,12 +239,10 @@ def read_options(path: str, options: Mapping[str, Any]) -> HuntTask:
     given = {key: value for key, value in given.items() if value is not None}
     order = str(given.get("order", "auto"))
     if order != "auto" and not order.isdecimal():
-        message = f"--order must be a number of parameters or 'auto', not {order!r}."
-        raise ConfigError(message)
+        raise ConfigError(f"--order must be a number of parameters or 'auto', not {order!r}.")
     veto = given.get("veto")
     if veto is not None and not 0 < veto < 1:
-        message = f"--veto is a p-value between 0 and 1 (1e-3 in the paper), not {veto:g}."
-        raise ConfigError(message)
+        raise ConfigError(f"--veto is a p-value between 0 and 1 (1e-3 in the paper), not {veto:g}.")
     if "widths" in given:
         parse_widths(given["widths"])
     if "order" in given:

@@ -16,8 +16,6 @@ from bycatch.statistics.fits.poisson import fit_model
 from bycatch.statistics.significance.global_p import global_p
 from bycatch.statistics.significance.local import with_signal_column
 
-__all__ = ["found_windows", "local_excess", "rounded"]
-
 Array = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 

@@ -14,8 +14,6 @@ import numpy as np
 from bycatch.errors import InputError
 from bycatch.kinematics.particles import COMPONENTS, Momenta
 
-__all__ = ["fastjet", "quiet", "sequence"]
-
 
 @cache
 def fastjet() -> Any:
@@ -33,8 +31,9 @@ def fastjet() -> Any:
     try:
         module = import_module("fastjet")
     except ImportError:
-        message = 'Clustering jets needs FastJet, an extra: pip install "bycatch[simulate]".'
-        raise InputError(message) from None
+        raise InputError(
+            'Clustering jets needs FastJet, an extra: pip install "bycatch[simulate]".'
+        ) from None
     # Its banner would go to standard output, between the lines of JSON that a command prints.
     import_module("fastjet._swig").ClusterSequence.set_fastjet_banner_stream(None)
     return module

@@ -20,8 +20,6 @@ from bycatch.kinematics._fastjet import fastjet, sequence
 from bycatch.kinematics.particles import momenta
 from bycatch.kinematics.vectors import pt_eta_phi_mass
 
-__all__ = ["ALGORITHMS", "RECOMBINATIONS", "cluster", "jet_definition"]
-
 ALGORITHMS = {
     "antikt": "antikt_algorithm",
     "kt": "kt_algorithm",
@@ -65,12 +63,12 @@ def jet_definition(algorithm: str, radius: float, recombination: str = "E") -> A
         ("recombination scheme", recombination, RECOMBINATIONS),
     ):
         if name not in known:
-            message = f"There is no {kind} {name!r}; the nearest are {nearest(name, known)}."
-            raise ConfigError(message)
+            raise ConfigError(
+                f"There is no {kind} {name!r}; the nearest are {nearest(name, known)}."
+            )
     library = fastjet()
     if not 0.0 < radius <= library.JetDefinition.max_allowable_R:
-        message = f"The jet radius must lie within 0 and 1000, but it is {radius:g}."
-        raise ConfigError(message)
+        raise ConfigError(f"The jet radius must lie within 0 and 1000, but it is {radius:g}.")
     definition = library.JetDefinition(getattr(library, ALGORITHMS[algorithm]), float(radius))
     # Not as a third argument: the binding takes it for the strategy, without a word.
     definition.set_recombination_scheme(getattr(library, RECOMBINATIONS[recombination]))

@@ -27,8 +27,6 @@ from bycatch.kinematics.clustering import jet_definition
 from bycatch.kinematics.particles import Momenta, momenta, owners, sum_by
 from bycatch.kinematics.vectors import azimuth, rapidity
 
-__all__ = ["AXES", "nsubjettiness", "nsubjettiness_betas", "subjet_axes"]
-
 AXES = {"kt": "E", "wta_kt": "WTA_pt"}
 """Recombination scheme of each kind of axes."""
 
@@ -151,22 +149,20 @@ def _blocks(flat: Momenta) -> Iterator[tuple[slice, Momenta]]:
 
 def _check(n_max: int, betas: Sequence[float], radius: float | None) -> None:
     if n_max < 1:
-        message = f"n_max, the largest number of axes, must be at least 1, but it is {n_max}."
-        raise ConfigError(message)
+        raise ConfigError(
+            f"n_max, the largest number of axes, must be at least 1, but it is {n_max}."
+        )
     if radius is not None and not 0.0 < radius < np.inf:
-        message = f"The radius R0 must be positive and finite, but it is {radius:g}."
-        raise ConfigError(message)
+        raise ConfigError(f"The radius R0 must be positive and finite, but it is {radius:g}.")
     for beta in betas:
         if not 0.0 < beta < np.inf:
-            message = f"The exponent beta must be positive and finite, but it is {beta:g}."
-            raise ConfigError(message)
+            raise ConfigError(f"The exponent beta must be positive and finite, but it is {beta:g}.")
 
 
 def _axes(flat: Momenta, n_max: int, axes: str) -> list[NDArray[np.float64]]:
     """Cluster each jet once and read off all its exclusive subjets."""
     if axes not in AXES:
-        message = f"There are no axes {axes!r}; the nearest are {nearest(axes, AXES)}."
-        raise ConfigError(message)
+        raise ConfigError(f"There are no axes {axes!r}; the nearest are {nearest(axes, AXES)}.")
     # With a radius far beyond the jet nothing is left to the beam: all steps merge two subjets.
     history = sequence(flat, jet_definition("kt", 1000.0, AXES[axes]))
     out = []

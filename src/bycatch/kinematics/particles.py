@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 
 from bycatch.errors import ColumnError, DataError, nearest
 
-__all__ = ["COMPONENTS", "Momenta", "flatten", "momenta", "order_by", "owners", "pad", "sum_by"]
-
 COMPONENTS = ("px", "py", "pz", "E")
 """Fields of a particle, in GeV."""
 
@@ -51,15 +49,13 @@ def momenta(particles: Any, mask: NDArray[np.bool_] | None = None) -> Momenta:
     if isinstance(particles, np.ndarray) and particles.dtype.names is None:
         return _from_padded(particles, mask)
     if mask is not None:
-        message = "A mask belongs to padded particles, but these are ragged: leave it out."
-        raise DataError(message)
+        raise DataError("A mask belongs to padded particles, but these are ragged: leave it out.")
     for name in COMPONENTS:
         if name not in particles.fields:
-            message = (
+            raise ColumnError(
                 f"Particles need a field {name!r}, but these have "
                 f"{nearest(name, particles.fields)}."
             )
-            raise ColumnError(message)
     (px, counts), *others = (flatten(particles[name], name) for name in COMPONENTS)
     py, pz, energy = (values for values, _ in others)
     return px, py, pz, energy, counts
@@ -88,16 +84,14 @@ def flatten(values: Any, name: str) -> tuple[Vector, NDArray[np.int64]]:
 
     ragged = ak.Array(values)
     if ragged.ndim != 2:
-        message = (
+        raise DataError(
             f"Column {name!r} needs one list per event, but it has {ragged.ndim} axes; one event "
             "alone is column[numpy.newaxis]."
         )
-        raise DataError(message)
     counts = np.asarray(ak.fill_none(ak.num(ragged, axis=1), 0), dtype=np.int64)
     inner = ak.flatten(ragged, axis=1)
     if ak.any(ak.is_none(inner)):
-        message = f"Column {name!r} has empty entries within its lists; remove them."
-        raise DataError(message)
+        raise DataError(f"Column {name!r} has empty entries within its lists; remove them.")
     flat = np.ascontiguousarray(ak.to_numpy(inner), dtype=np.float64)
     _require_finite(flat, name)
     return flat, counts
@@ -174,18 +168,16 @@ def owners(counts: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def _from_padded(particles: NDArray[Any], mask: NDArray[np.bool_] | None) -> Momenta:
     if particles.ndim != 3 or particles.shape[2] != len(COMPONENTS):
-        message = (
+        raise DataError(
             "Padded particles need the shape (n_events, n_max, 4) of px, py, pz, E, but they have "
             f"{particles.shape}."
         )
-        raise DataError(message)
     kept = (particles != 0.0).any(axis=2) if mask is None else np.asarray(mask)
     if kept.dtype != np.bool_ or kept.shape != particles.shape[:2]:
-        message = (
+        raise DataError(
             f"The mask needs booleans of the shape {particles.shape[:2]}, but it has "
             f"{kept.dtype} of {kept.shape}."
         )
-        raise DataError(message)
     flat = np.ascontiguousarray(particles[kept].T, dtype=np.float64)
     for name, values in zip(COMPONENTS, flat, strict=True):
         _require_finite(values, name)
@@ -196,8 +188,7 @@ def _from_padded(particles: NDArray[Any], mask: NDArray[np.bool_] | None) -> Mom
 def _require_finite(values: Vector, name: str) -> None:
     bad = values.size - int(np.count_nonzero(np.abs(values) < _LARGEST))  # NaN compares false
     if bad:
-        message = (
+        raise DataError(
             f"{bad} of {values.size} values of {name!r} are not finite or beyond {_LARGEST:g}; "
             "remove them first."
         )
-        raise DataError(message)

@@ -10,18 +10,6 @@ from typing import Any
 
 import numpy as np
 
-__all__ = [
-    "azimuth",
-    "cartesian",
-    "delta_phi",
-    "delta_r",
-    "invariant_mass",
-    "mass",
-    "pseudorapidity",
-    "pt_eta_phi_mass",
-    "rapidity",
-]
-
 # Below any momentum that means something, and large enough that pz / _TINY stays finite.
 _TINY = 1e-290
 

@@ -25,8 +25,6 @@ from bycatch.errors import DataError
 from bycatch.learn.langevin import Draws, Energy, Langevin, langevin
 from bycatch.learn.members import check_option
 
-__all__ = ["BoxBase", "GaussianBase", "LogPartition", "SphereBase", "log_partition"]
-
 
 @dataclass(frozen=True)
 class LogPartition:
@@ -201,11 +199,10 @@ def _summary(log_weight: NDArray[np.float64], accepted: NDArray[np.float64]) -> 
     highest = log_weight.max(axis=1, keepdims=True)
     if not np.isfinite(log_weight).all():
         bad = int(np.count_nonzero(~np.isfinite(log_weight)))
-        message = (
+        raise DataError(
             f"{bad} of {log_weight.size} annealed weights are NaN or infinite; give the energy a "
             "base that covers it, or more temperatures."
         )
-        raise DataError(message)
     weight = np.exp(log_weight - highest)
     mean = weight.mean(axis=1)
     return LogPartition(

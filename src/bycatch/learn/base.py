@@ -20,8 +20,6 @@ from bycatch.learn.callbacks import Callback
 if TYPE_CHECKING:  # loads scipy
     from bycatch.represent.scaling import LogitStandardise
 
-__all__ = ["ClassifierEnsemble", "DensityEnsemble", "History"]
-
 
 @dataclass(frozen=True)
 class History:

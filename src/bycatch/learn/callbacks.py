@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-__all__ = ["Callback", "EarlyStopping", "EpochReport", "JsonLog", "ProgressReport"]
-
 
 @dataclass(frozen=True)
 class EpochReport:

@@ -19,8 +19,6 @@ from numpy.typing import NDArray
 
 from bycatch.errors import DataError
 
-__all__ = ["positive_weights"]
-
 _FIRST = 8
 _TREE = 8
 """Features up to which a tree finds neighbours faster than looking at all rows."""
@@ -55,11 +53,10 @@ def positive_weights(X: NDArray[np.floating], weight: NDArray[np.float64]) -> ND
     if not len(seeds):
         return result
     if result.sum() < 0.0:
-        message = (
+        raise DataError(
             f"The {len(result)} rows have a sum of weights of {result.sum():g}; it must not be "
             "negative."
         )
-        raise DataError(message)
     scale = X.std(axis=0, dtype=np.float64)
     points = X / np.where(scale > 0.0, scale, 1.0)
     index = _index(points)

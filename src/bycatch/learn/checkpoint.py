@@ -24,17 +24,6 @@ from bycatch.errors import ConfigError, InputError
 from bycatch.learn.base import History
 from bycatch.tasks.files import atomic_write
 
-__all__ = [
-    "Checkpoint",
-    "constructor_options",
-    "damaged_metadata",
-    "histories_from_json",
-    "histories_to_json",
-    "load_checkpoint",
-    "read_kind",
-    "save_checkpoint",
-]
-
 FORMAT = "bycatch-checkpoint"
 VERSION = 1
 _INDEX = "checkpoint.json"
@@ -134,8 +123,9 @@ def load_checkpoint(folder: Path, kind: str) -> Checkpoint:
     folder = Path(folder)
     index = _read_index(folder)
     if index["kind"] != kind:
-        message = f"{folder} holds a model of kind '{index['kind']}', but '{kind}' is expected."
-        raise InputError(message)
+        raise InputError(
+            f"{folder} holds a model of kind '{index['kind']}', but '{kind}' is expected."
+        )
     contents = {name: _read(folder, name, digest) for name, digest in index["files"].items()}
     try:
         arrays = load(contents.pop(_ARRAYS))
@@ -150,19 +140,18 @@ def _read_index(folder: Path) -> dict[str, Any]:
     try:
         index = json.loads(path.read_bytes())
     except OSError as error:
-        message = f"{folder} holds no model: '{_INDEX}' cannot be read ({error.strerror})."
-        raise InputError(message) from error
+        raise InputError(
+            f"{folder} holds no model: '{_INDEX}' cannot be read ({error.strerror})."
+        ) from error
     except ValueError as error:
         raise _damaged(folder, f"'{_INDEX}' is not JSON") from error
     if not isinstance(index, dict) or index.get("format") != FORMAT:
-        message = f"{path} does not describe a model of bycatch."
-        raise InputError(message)
+        raise InputError(f"{path} does not describe a model of bycatch.")
     if index.get("version") != VERSION:
-        message = (
+        raise InputError(
             f"{folder} holds a model of format version {index.get('version')}, but this bycatch "
             f"reads version {VERSION}; train it again or use the bycatch that wrote it."
         )
-        raise InputError(message)
     fields = {"kind": str, "metadata": dict, "files": dict}
     for name, expected in fields.items():
         if not isinstance(index.get(name), expected):

@@ -33,16 +33,6 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-__all__ = [
-    "alignment",
-    "anom_clr",
-    "anom_clr_plus",
-    "clr",
-    "cosine",
-    "nt_xent",
-    "uniformity",
-]
-
 _FLOOR = 0.01
 
 

@@ -17,8 +17,6 @@ from __future__ import annotations
 
 from torch import Tensor
 
-__all__ = ["distance_correlation", "distance_covariance", "reverse_gradient"]
-
 _SMALLEST = 1e-12
 """Of a product of variances, in units of the spreads, that counts as more than rounding."""
 

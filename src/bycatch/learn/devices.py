@@ -6,8 +6,6 @@ import torch
 
 from bycatch.errors import ConfigError
 
-__all__ = ["checked_device"]
-
 
 def checked_device(name: str) -> torch.device:
     """Return a device that is there.
@@ -28,16 +26,17 @@ def checked_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
     except (RuntimeError, TypeError):
-        message = f"The option 'device' is {name!r}, but it must be 'cpu', 'cuda' or 'cuda:N'."
-        raise ConfigError(message) from None
+        raise ConfigError(
+            f"The option 'device' is {name!r}, but it must be 'cpu', 'cuda' or 'cuda:N'."
+        ) from None
     if device.type not in {"cpu", "cuda"}:
-        message = f"The option 'device' is {name!r}, but it must be 'cpu', 'cuda' or 'cuda:N'."
-        raise ConfigError(message)
+        raise ConfigError(
+            f"The option 'device' is {name!r}, but it must be 'cpu', 'cuda' or 'cuda:N'."
+        )
     count = torch.cuda.device_count()
     if device.type == "cuda" and (device.index or 0) >= count:
-        message = (
+        raise ConfigError(
             f"The option 'device' is {name!r}, but torch sees {count} CUDA devices: use 'cpu', or "
             "install a build of torch that fits the driver."
         )
-        raise ConfigError(message)
     return device

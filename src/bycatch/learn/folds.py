@@ -14,8 +14,6 @@ from numpy.typing import NDArray
 
 from bycatch.tasks.random import stream
 
-__all__ = ["INNER_FOLDS_OF_A_HALF", "FoldMasks", "assign", "half", "nested"]
-
 INNER_FOLDS_OF_A_HALF = 4
 """Parts of the training half, one of which stops each member early."""
 
@@ -92,8 +90,7 @@ def nested(fold: NDArray[np.int8], k: int, members: int) -> FoldMasks:
        learning", arXiv:1902.02634.
     """
     if k < 3:
-        message = f"Nested k-fold needs at least 3 folds, but there are {k}."
-        raise ValueError(message)
+        raise ValueError(f"Nested k-fold needs at least 3 folds, but there are {k}.")
     scores = np.repeat(np.arange(k), members)
     step = np.tile(np.arange(members) % (k - 1), k)
     inner = (scores + 1 + step) % k

@@ -17,16 +17,6 @@ from torch import Tensor
 from bycatch.errors import DataError
 from bycatch.learn.members import MemberRows
 
-__all__ = [
-    "as_tensor",
-    "blocks",
-    "check_inputs",
-    "check_mask",
-    "constituent_scaling",
-    "root_mean_square",
-    "training_weights",
-]
-
 _BLOCK_VALUES = 1_000_000
 _STORED = ("uint8", "float16", "float32", "float64")
 
@@ -77,15 +67,13 @@ def check_inputs(
     if X.dtype.name not in _STORED:
         X = X.astype(np.float32)
     if X.ndim != 1 + len(axes) or 0 in X.shape[1:]:
-        message = f"Inputs must have the shape (n_rows, {', '.join(axes)}), not {X.shape}."
-        raise DataError(message)
+        raise DataError(f"Inputs must have the shape (n_rows, {', '.join(axes)}), not {X.shape}.")
     for axis, expected, found in zip(axes, shape or (None,) * len(axes), X.shape[1:], strict=True):
         if expected not in {None, found}:
-            message = (
+            raise DataError(
                 f"The model was trained on {axis} = {expected}, but was given {found}; give the "
                 "same representation."
             )
-            raise DataError(message)
     _check_finite(X, mask, axes)
     return X
 
@@ -113,11 +101,10 @@ def _check_finite(
             if n
         ]
         listed = ", ".join(found[:5]) + (", ..." if len(found) > 5 else "")
-        message = (
+        raise DataError(
             f"{bad_rows} of {len(X)} rows have {what}s that are NaN or infinite ({listed}); drop "
             f"these rows or change the {what}."
         )
-        raise DataError(message)
 
 
 def check_mask(mask: NDArray[np.bool_] | None, shape: tuple[int, ...]) -> NDArray[np.bool_]:
@@ -132,11 +119,10 @@ def check_mask(mask: NDArray[np.bool_] | None, shape: tuple[int, ...]) -> NDArra
         return np.ones(shape, dtype=bool)
     mask = np.asarray(mask)
     if mask.shape != shape or mask.dtype != np.bool_:
-        message = (
+        raise DataError(
             f"'mask' must be of bool and have the shape {shape}, one for each constituent, but it "
             f"is of {mask.dtype.name} and has {mask.shape}."
         )
-        raise DataError(message)
     return mask
 
 

@@ -29,8 +29,6 @@ from torch import Tensor
 from bycatch.errors import ConfigError
 from bycatch.learn.members import check_choice, check_option
 
-__all__ = ["Chains", "Draws", "Energy", "Langevin", "langevin", "on_sphere"]
-
 Energy = Callable[[Tensor], Tensor]
 """From (n_members, n_rows, *axes) to U = E/T of shape (n_members, n_rows); rows do not mix."""
 
@@ -91,11 +89,13 @@ class Langevin:
             if value is not None:
                 check_option(name, value, 1e-30)
         if self.bounds is not None and not self.bounds[0] < self.bounds[1]:
-            message = f"The option 'bounds' is {self.bounds}; give a lower and an upper end."
-            raise ConfigError(message)
+            raise ConfigError(
+                f"The option 'bounds' is {self.bounds}; give a lower and an upper end."
+            )
         if self.sphere and self.bounds is not None:
-            message = "Chains on the sphere have no bounds; leave out 'bounds' or 'sphere'."
-            raise ConfigError(message)
+            raise ConfigError(
+                "Chains on the sphere have no bounds; leave out 'bounds' or 'sphere'."
+            )
 
     @property
     def stride(self) -> float:
@@ -173,8 +173,9 @@ def langevin(
     min(1, exp(U(x) - U(y)) q(x|y) / q(y|x)), in which q is the density of the real proposal.
     """
     if options.metropolis and through:
-        message = "Gradients do not flow through Metropolis steps; set 'metropolis' to False."
-        raise ConfigError(message)
+        raise ConfigError(
+            "Gradients do not flow through Metropolis steps; set 'metropolis' to False."
+        )
     lengths = x.new_ones(len(x)) if unit is None else unit.to(x)
     motion = _Motion(options, lengths.reshape(-1, *[1] * (x.dim() - 1)))
     if options.metropolis:
@@ -257,11 +258,10 @@ class _Motion:
         width = options.bounds[1] - options.bounds[0]
         noise = options.noise * float(self._unit.max())
         if noise > 0.25 * width:
-            message = (
+            raise ConfigError(
                 f"The noise of {noise:g} is more than a quarter of the {width:g} between the "
                 "reflecting bounds; lower 'noise' or set 'boundary' to 'refuse'."
             )
-            raise ConfigError(message)
 
     def drift(self, x: Tensor, slope: Tensor) -> Tensor:
         """Return the part of the step that is not random, clipped for each chain as a whole."""

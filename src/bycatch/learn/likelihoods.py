@@ -24,20 +24,6 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid, softplus
 
-__all__ = [
-    "CLIP",
-    "DENSITIES",
-    "RATE_SHIFT",
-    "Density",
-    "bernoulli",
-    "charge",
-    "clipped_log_normal",
-    "discrete_gaussian",
-    "gaussian",
-    "poisson",
-    "truncated_gaussian",
-]
-
 CLIP = 1e-4
 """What is at most this counts as zero in a clipped log-normal, in the feature's unit."""
 

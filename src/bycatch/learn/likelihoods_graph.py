@@ -34,8 +34,6 @@ from torch import Tensor
 
 from bycatch.learn.likelihoods import CLIP, RATE_SHIFT
 
-__all__ = ["GraphDensities", "Observed", "half_erfcx", "repeated", "softplus", "stirling"]
-
 KINDS = (
     "clipped_log_normal",
     "gaussian",

@@ -10,16 +10,6 @@ from numpy.typing import NDArray
 
 from bycatch.errors import ConfigError, DataError
 
-__all__ = [
-    "MemberRows",
-    "check_choice",
-    "check_features",
-    "check_members",
-    "check_option",
-    "labelled_rows",
-    "member_rows",
-]
-
 
 @dataclass(frozen=True)
 class MemberRows:
@@ -48,8 +38,7 @@ def check_option(name: str, value: float, low: float, high: float = np.inf) -> N
     """
     if not low <= value <= high:
         limit = f"at least {low:g}" if np.isinf(high) else f"between {low:g} and {high:g}"
-        message = f"The option '{name}' is {value!r}, but it must be {limit}."
-        raise ConfigError(message)
+        raise ConfigError(f"The option '{name}' is {value!r}, but it must be {limit}.")
 
 
 def check_choice(name: str, value: object, known: Sequence[str]) -> None:
@@ -60,8 +49,9 @@ def check_choice(name: str, value: object, known: Sequence[str]) -> None:
     ConfigError
     """
     if value not in known:
-        message = f"The option '{name}' is {value!r}, but it must be one of {', '.join(known)}."
-        raise ConfigError(message)
+        raise ConfigError(
+            f"The option '{name}' is {value!r}, but it must be one of {', '.join(known)}."
+        )
 
 
 def check_features(X: NDArray[np.float32], n_features: int | None = None) -> NDArray[np.float32]:
@@ -80,22 +70,19 @@ def check_features(X: NDArray[np.float32], n_features: int | None = None) -> NDA
     """
     matrix = np.ascontiguousarray(X, dtype=np.float32)
     if matrix.ndim != 2 or matrix.shape[1] == 0:
-        message = f"Features must have the shape (n_rows, n_features), not {matrix.shape}."
-        raise DataError(message)
+        raise DataError(f"Features must have the shape (n_rows, n_features), not {matrix.shape}.")
     if n_features is not None and matrix.shape[1] != n_features:
-        message = (
+        raise DataError(
             f"The ensemble was trained on {n_features} features, but was given "
             f"{matrix.shape[1]}; give the same features in the same order."
         )
-        raise DataError(message)
     bad = ~np.isfinite(matrix)
     if bad.any():
         counts = ", ".join(f"{n} in feature {j}" for j, n in enumerate(bad.sum(axis=0)) if n)
-        message = (
+        raise DataError(
             f"{int(bad.any(axis=1).sum())} of {len(matrix)} rows have features that are NaN or "
             f"infinite ({counts}); drop these rows or change the feature."
         )
-        raise DataError(message)
     return matrix
 
 
@@ -110,8 +97,9 @@ def check_members(members: Sequence[int] | None, n_members: int) -> list[int]:
     chosen = list(range(n_members)) if members is None else [int(m) for m in members]
     missing = [m for m in chosen if not 0 <= m < n_members]
     if missing:
-        message = f"There is no member {missing[0]}; the ensemble has members 0 to {n_members - 1}."
-        raise DataError(message)
+        raise DataError(
+            f"There is no member {missing[0]}; the ensemble has members 0 to {n_members - 1}."
+        )
     return chosen
 
 
@@ -186,23 +174,19 @@ def labelled_rows(
         ("validate", np.shape(validate), (n_members, n_rows)),
     ):
         if shape != expected:
-            message = f"'{name}' must have the shape {expected}, but it has {shape}."
-            raise DataError(message)
+            raise DataError(f"'{name}' must have the shape {expected}, but it has {shape}.")
     if not np.isin(y, (0, 1)).all():
-        message = "Classes must be 0 (reference) and 1 (sample), but 'y' holds other values."
-        raise DataError(message)
+        raise DataError("Classes must be 0 (reference) and 1 (sample), but 'y' holds other values.")
     if not np.isfinite(weights).all():
         count = int((~np.isfinite(weights)).sum())
-        message = f"{count} of {n_rows} weights are NaN or infinite; drop these rows."
-        raise DataError(message)
+        raise DataError(f"{count} of {n_rows} weights are NaN or infinite; drop these rows.")
     train, validate = np.asarray(train, dtype=bool), np.asarray(validate, dtype=bool)
     rows = []
     for m in range(n_members):
         if (train[m] & validate[m]).any():
-            message = (
+            raise DataError(
                 f"Member {m} trains and validates on the same rows; the masks must not overlap."
             )
-            raise DataError(message)
         use, check = np.flatnonzero(train[m]), np.flatnonzero(validate[m])
         rows.append(
             MemberRows(
@@ -224,10 +208,9 @@ def _balanced(
         mask = y == label
         total = float(weight[mask].sum())
         if not total > 0.0:
-            message = (
+            raise DataError(
                 f"Class {label} of member {member} has {int(mask.sum())} {purpose} rows with a sum "
                 f"of weights of {total:g}; it must be positive. Widen the region."
             )
-            raise DataError(message)
         result[mask] = weight[mask] * (0.5 * len(y) / total)
     return result

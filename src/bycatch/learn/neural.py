@@ -48,8 +48,6 @@ from bycatch.learn.threads import one_torch_thread
 from bycatch.learn.trainer import Batch, Model, TrainingOptions, train
 from bycatch.tasks.random import child_seed, stream
 
-__all__ = ["Learning", "Neural", "NeuralEnsemble", "Noise", "Optimisation", "Patience", "Rounds"]
-
 Columns = Mapping[str, NDArray[Any]]
 """What a model sees of its rows; the first column says how many there are."""
 
@@ -72,10 +70,9 @@ class Optimisation(Options):
     def check_options(self) -> None:
         """Refuse options that make no sense (ConfigError)."""
         if self.dtype not in {"float32", "float64"}:
-            message = (
+            raise ConfigError(
                 f"The option 'dtype' is {self.dtype!r}, but it must be 'float32' or 'float64'."
             )
-            raise ConfigError(message)
         super().check_options()
         checked_device(self.device)
 
@@ -314,8 +311,7 @@ class NeuralEnsemble(Neural):
             found = cls(**checkpoint.metadata["options"])
             found._restore(checkpoint.arrays, checkpoint.metadata)
             if not found._fits():
-                message = "the arrays do not have the shapes of its options"
-                raise ValueError(message)
+                raise ValueError("the arrays do not have the shapes of its options")
         return found
 
     def _fits(self) -> bool:
@@ -332,8 +328,7 @@ class NeuralEnsemble(Neural):
 
     def _require_fitted(self) -> None:
         if not self.parameters_:
-            message = f"The {self.noun} is not trained; call 'fit' first."
-            raise DataError(message)
+            raise DataError(f"The {self.noun} is not trained; call 'fit' first.")
 
 
 class NeuralClassifier(Patience, NeuralEnsemble):

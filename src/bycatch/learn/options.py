@@ -25,8 +25,6 @@ import numpy as np
 
 from bycatch.learn.members import check_choice, check_option
 
-__all__ = ["Options", "learned", "option", "options_of"]
-
 _ROOM = 96
 """Columns of a docstring's text, with the indentation of a class."""
 

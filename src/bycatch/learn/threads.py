@@ -7,8 +7,6 @@ from contextlib import contextmanager
 
 import torch
 
-__all__ = ["one_torch_thread"]
-
 
 @contextmanager
 def one_torch_thread() -> Iterator[None]:

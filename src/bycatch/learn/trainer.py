@@ -23,8 +23,6 @@ from bycatch.learn.callbacks import Callback, EpochReport
 from bycatch.learn.members import MemberRows
 from bycatch.learn.threads import one_torch_thread
 
-__all__ = ["Batch", "Model", "TrainingOptions", "train"]
-
 _BLOCK_VALUES = 2_000_000
 _VALIDATION_CHUNK = 512
 
@@ -281,11 +279,10 @@ def _record(
     improved = []
     for position, (member, loss) in enumerate(zip(finished, losses, strict=True)):
         if not np.isfinite(loss):
-            message = (
+            raise FitError(
                 f"The training of member {member} diverged in epoch "
                 f"{len(state.train_loss[member])}; lower the option 'learning_rate'."
             )
-            raise FitError(message)
         best, epoch = state.best_epoch[member], len(state.validation_loss[member])
         if epoch < min_epochs or loss < state.validation_loss[member][best]:
             state.best_epoch[member] = epoch

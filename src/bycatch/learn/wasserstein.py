@@ -16,8 +16,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["sliced_wasserstein", "unit_directions"]
-
 
 def unit_directions(normal: Tensor) -> Tensor:
     """Return directions from standard normal numbers of shape (..., n_features), uniform."""

@@ -19,5 +19,4 @@ def __getattr__(name: str) -> Any:
         from bycatch.report.page import write_report  # noqa: PLC0415 (matplotlib takes its time)
 
         return write_report
-    message = f"module {__name__!r} has no attribute {name!r}"
-    raise AttributeError(message)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

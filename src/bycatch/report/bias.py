@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from bycatch.report.numbers import number, percent, percent_with_error, with_error
 from bycatch.search.result import Look, SearchResult, TemplateEstimate
 
-__all__ = ["BiasRow", "bias_rows", "bias_words", "unmeasured"]
-
 SIGNIFICANT = 2.0
 """Statistical errors from which a bias is called significant."""
 

@@ -20,17 +20,6 @@ from bycatch.report.trials import many
 from bycatch.report.truth import Truth, truth_of
 from bycatch.search.result import Look, SearchResult
 
-__all__ = [
-    "Agreement",
-    "Difference",
-    "MethodRow",
-    "agreement",
-    "as_json",
-    "compare",
-    "difference",
-    "disagreements",
-]
-
 FAR = 2.0
 """Combined standard deviations from which two estimates are said to disagree."""
 MOST_NAMED = 5

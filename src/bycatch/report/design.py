@@ -13,8 +13,6 @@ from bycatch.report.methods import Recipe, recipes
 from bycatch.report.numbers import count, interval, number, percent
 from bycatch.search.result import SearchResult
 
-__all__ = ["design", "features_of", "injection"]
-
 _TEMPLATES = {
     "cwola": "learns to tell events of the window from those of its sidebands",
     "cathode": (

@@ -23,8 +23,6 @@ from bycatch.report.plots.toys import plot_toys
 from bycatch.report.words import resonance_name
 from bycatch.search.result import FeatureComparison, Look, SearchResult, Spectrum
 
-__all__ = ["Figures"]
-
 PHONE = 6.0
 """Figures narrower than this (inches) are drawn for a phone."""
 MOST_PANELS = 24

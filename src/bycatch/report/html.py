@@ -24,8 +24,6 @@ from bycatch.report import numbers
 from bycatch.report.style import NARROW, WIDE, figure_bytes
 from bycatch.tasks import atomic_write
 
-__all__ = ["Embedded", "environment", "publish"]
-
 COLOURS: Final = 128
 
 

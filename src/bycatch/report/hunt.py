@@ -10,8 +10,6 @@ from bycatch.report.hunt_words import answer, fit_sentence, warnings_of
 from bycatch.report.plots.hunt import plot_hunt, plot_hunt_toys
 from bycatch.report.write import write_page
 
-__all__ = ["write_hunt"]
-
 
 def write_hunt(result: HuntResult, folder: Path, command: str = "bycatch hunt") -> Path:
     """Write ``report.html`` and ``figures/hunt.pdf`` and ``.png``.

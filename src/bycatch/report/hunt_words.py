@@ -6,8 +6,6 @@ from bycatch.hunt.plan import HuntResult
 from bycatch.report.numbers import SIGMA, count, interval, p_value, with_error, z_value
 from bycatch.report.words import Warn
 
-__all__ = ["answer", "fit_sentence", "summary", "warnings_of"]
-
 _EVIDENCE = 3.0
 _POOR_FIT = 0.01
 

@@ -12,8 +12,6 @@ from typing import Any
 from bycatch.search.plan import MethodPlan
 from bycatch.template import TEMPLATES
 
-__all__ = ["Recipe", "recipes"]
-
 
 @dataclass(frozen=True)
 class Recipe:

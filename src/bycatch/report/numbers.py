@@ -18,6 +18,7 @@ __all__ = [
     "with_total",
     "z_value",
 ]
+"""Also the filters of the templates."""
 
 MISSING = "\N{EN DASH}"
 SIGMA = "\N{GREEK SMALL LETTER SIGMA}"

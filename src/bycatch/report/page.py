@@ -17,8 +17,6 @@ from bycatch.report.write import write_page
 from bycatch.search.result import Check, FeatureComparison, Look, SearchResult
 from bycatch.tasks import atomic_write, plain
 
-__all__ = ["write_report"]
-
 LONG_TABLE = 24
 TOP_EVENTS = 10
 

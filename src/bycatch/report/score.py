@@ -24,8 +24,6 @@ from bycatch.report.plots.anomaly_mass import plot_contributions, plot_sculpting
 from bycatch.report.plots.latent import plot_latent
 from bycatch.report.write import write_page
 
-__all__ = ["write_score_report"]
-
 MOST_SPECTRA = 9
 
 

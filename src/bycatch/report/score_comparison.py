@@ -14,8 +14,6 @@ from bycatch.report.plots.score_comparison import MOST, plot_score_boxes, plot_s
 from bycatch.report.write import write_page
 from bycatch.tasks import atomic_write
 
-__all__ = ["answer", "write_comparison"]
-
 
 def answer(result: Comparison) -> str:
     """Say in a few sentences which scores are the best ones, and what labels would find."""

@@ -24,22 +24,6 @@ from bycatch.report.numbers import (
 )
 from bycatch.report.words import Warn
 
-__all__ = [
-    "Pair",
-    "answer",
-    "auc_text",
-    "bias_sentence",
-    "label_of",
-    "main_rows",
-    "pairs",
-    "rejection_text",
-    "sic_text",
-    "summary",
-    "tpr_text",
-    "transfer_text",
-    "warnings_of",
-]
-
 _SURE = 2.0
 _CARVED = 0.01
 _SCULPTED = 0.01

@@ -24,30 +24,6 @@ from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-__all__ = [
-    "BAND",
-    "FAIL",
-    "INK",
-    "MUTED",
-    "NARROW",
-    "PALETTE",
-    "SIGNAL",
-    "TEMPLATE",
-    "WIDE",
-    "beside",
-    "colours",
-    "decades",
-    "figure_bytes",
-    "legend_above",
-    "new_figure",
-    "plain",
-    "roomy",
-    "settle",
-    "small_multiples",
-    "style",
-    "styled",
-]
-
 WIDE: Final = 8.6
 """Width of a figure on a desktop page and on paper, in inches."""
 NARROW: Final = 3.9

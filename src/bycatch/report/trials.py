@@ -13,8 +13,6 @@ from scipy.stats import binom
 from bycatch.report.numbers import count
 from bycatch.search.result import SearchResult
 
-__all__ = ["Effective", "effective_looks", "many", "overlap", "paid"]
-
 FEWEST_TOYS = 100
 CENTRAL = 0.683
 

@@ -9,8 +9,6 @@ from bycatch.report.plots.trigger import plot_rates, plot_tail
 from bycatch.report.write import write_page
 from bycatch.trigger.run import TriggerResult
 
-__all__ = ["write_trigger"]
-
 
 def write_trigger(
     result: TriggerResult, folder: Path, command: str = "bycatch trigger config.yaml"

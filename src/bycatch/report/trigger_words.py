@@ -12,8 +12,6 @@ from bycatch.trigger.run import TriggerResult
 from bycatch.trigger.tables import SignalRow
 from bycatch.trigger.working_point import WorkingPoint
 
-__all__ = ["answer", "cell", "of_point", "ratio", "span", "summary", "threshold", "warnings_of"]
-
 _FEW = 10.0
 
 

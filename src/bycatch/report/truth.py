@@ -11,8 +11,6 @@ import numpy as np
 from bycatch.evaluate.roc import Roc, max_sic
 from bycatch.search.result import Evaluation, Look
 
-__all__ = ["Truth", "truth_of", "with_truth"]
-
 
 @dataclass(frozen=True)
 class Truth:

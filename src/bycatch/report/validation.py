@@ -9,8 +9,6 @@ from bycatch.report.style import figure_bytes
 from bycatch.search.validation.verdict import ValidationResult
 from bycatch.tasks import Step, atomic_write
 
-__all__ = ["write_validation"]
-
 
 def write_validation(result: ValidationResult, folder: Path) -> Path:
     """Draw r of every look from the stored table.

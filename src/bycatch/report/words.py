@@ -22,16 +22,6 @@ from bycatch.report.numbers import (
 )
 from bycatch.search.result import Check, Look, SearchResult
 
-__all__ = [
-    "Answer",
-    "Warn",
-    "answer",
-    "calibration",
-    "resonance_name",
-    "shown_down_to",
-    "warnings_of",
-]
-
 EVIDENCE = 3.0
 MILD = 2.0
 FEW_TOYS = 100

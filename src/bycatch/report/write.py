@@ -18,8 +18,6 @@ from bycatch.citations import known_to
 from bycatch.report.html import environment
 from bycatch.tasks import atomic_write, plain
 
-__all__ = ["entries", "versions", "write_page"]
-
 PACKAGES: Final = ("bycatch", "numpy", "scipy", "torch", "lightgbm", "scikit-learn", "matplotlib")
 
 

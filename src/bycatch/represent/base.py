@@ -12,8 +12,6 @@ from bycatch.errors import DataError
 from bycatch.events.table import Events
 from bycatch.kinematics.particles import COMPONENTS, Momenta, flatten, momenta, owners
 
-__all__ = ["Representation", "as_momenta", "flat_column", "jet_momenta", "ragged_columns"]
-
 
 @dataclass(frozen=True, eq=False)
 class Representation:
@@ -68,11 +66,10 @@ def ragged_columns(
     for name, other in lengths.items():
         unequal = int(np.count_nonzero(other != counts))
         if unequal:
-            message = (
+            raise DataError(
                 f"Columns {names[0]!r} and {name!r} describe the same objects, but their lists "
                 f"differ in length in {unequal} of {len(counts)} events."
             )
-            raise DataError(message)
     return flat, counts
 
 
@@ -97,13 +94,15 @@ def flat_column(events: Events, name: str) -> NDArray[np.float64]:
     """
     column = events[name]
     if getattr(column, "ndim", 1) != 1:
-        message = f"Column {name!r} needs one number per event, but it has {column.ndim} axes."
-        raise DataError(message)
+        raise DataError(
+            f"Column {name!r} needs one number per event, but it has {column.ndim} axes."
+        )
     values = np.asarray(column, dtype=np.float64)
     bad = int(np.count_nonzero(~np.isfinite(values)))
     if bad:
-        message = f"{bad} of {len(values)} values of {name!r} are not finite; remove these events."
-        raise DataError(message)
+        raise DataError(
+            f"{bad} of {len(values)} values of {name!r} are not finite; remove these events."
+        )
     return values
 
 

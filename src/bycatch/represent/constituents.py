@@ -26,8 +26,6 @@ from bycatch.kinematics.vectors import rapidity
 from bycatch.represent.base import Representation, as_momenta, jet_momenta
 from bycatch.represent.frame import standard_frame
 
-__all__ = ["FEATURES", "STANDARD_ANGLES", "constituent_features", "represent"]
-
 FEATURES = {
     "relative": (
         "log_pt",
@@ -127,31 +125,28 @@ def represent(events: Events, **options: Any) -> Representation:
 
 def _check(n_max: int, features: str, frame: str) -> None:
     if n_max < 1:
-        message = f"n_max, the number of constituents to keep, must be at least 1, not {n_max}."
-        raise ConfigError(message)
+        raise ConfigError(
+            f"n_max, the number of constituents to keep, must be at least 1, not {n_max}."
+        )
     if features not in FEATURES:
-        message = (
+        raise ConfigError(
             f"There are no features {features!r} of constituents; the nearest are "
             f"{nearest(features, FEATURES)}."
         )
-        raise ConfigError(message)
     if frame not in {"jet", "standard"}:
-        message = f"The frame of the angles is 'jet' or 'standard', not {frame!r}."
-        raise ConfigError(message)
+        raise ConfigError(f"The frame of the angles is 'jet' or 'standard', not {frame!r}.")
     if frame == "standard" and features == "momenta":
-        message = "Momenta have no frame to be turned into; use features='relative'."
-        raise ConfigError(message)
+        raise ConfigError("Momenta have no frame to be turned into; use features='relative'.")
 
 
 def _relative(flat: Momenta) -> tuple[Vector, ...]:
     px, py, pz, energy, counts = flat
     wrong = int(np.count_nonzero(energy <= 0.0))
     if wrong:
-        message = (
+        raise DataError(
             f"{wrong} of {energy.size} constituents have no positive energy, so its logarithm does "
             "not exist; remove them, or use features='momenta'."
         )
-        raise DataError(message)
     owner = owners(counts)
     jet_x, jet_y, jet_z, jet_energy = (
         sum_by(owner, values, len(counts)) for values in (px, py, pz, energy)

@@ -19,8 +19,6 @@ from numpy.typing import NDArray
 from bycatch.kinematics.particles import Momenta, owners, sum_by
 from bycatch.kinematics.vectors import rapidity
 
-__all__ = ["positive_inverse", "standard_frame"]
-
 # Coordinates are sums of numbers of order one; what is left of zero is rounding.
 _ROUNDING = 1e-12
 

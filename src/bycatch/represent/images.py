@@ -28,8 +28,6 @@ from bycatch.kinematics.particles import owners, sum_by
 from bycatch.represent.base import Representation, as_momenta, jet_momenta
 from bycatch.represent.frame import positive_inverse, standard_frame
 
-__all__ = ["HALF_WIDTH", "SIZE", "JetImages", "jet_images", "represent"]
-
 SIZE = 40
 """Pixels along each side."""
 
@@ -186,11 +184,9 @@ def reweighted(
 def check_reweighting(power: float, smear: float) -> None:
     """Refuse an exponent or a width of pixels that makes no sense (ConfigError)."""
     if not 0.0 < power < np.inf:
-        message = f"The power of the pixels must be positive, but it is {power}."
-        raise ConfigError(message)
+        raise ConfigError(f"The power of the pixels must be positive, but it is {power}.")
     if not 0.0 <= smear < np.inf:
-        message = f"The smearing of the pixels must not be negative, but it is {smear}."
-        raise ConfigError(message)
+        raise ConfigError(f"The smearing of the pixels must not be negative, but it is {smear}.")
 
 
 def represent(events: Events, **options: Any) -> Representation:
@@ -246,11 +242,8 @@ def _fill(
 
 def _check(size: int, half_width: tuple[float, float], weight: str) -> None:
     if size < 1:
-        message = f"An image needs at least 1 pixel along each side, but size is {size}."
-        raise ConfigError(message)
+        raise ConfigError(f"An image needs at least 1 pixel along each side, but size is {size}.")
     if len(half_width) != 2 or not all(0.0 < half < np.inf for half in half_width):
-        message = f"half_width needs two positive numbers, but it is {half_width}."
-        raise ConfigError(message)
+        raise ConfigError(f"half_width needs two positive numbers, but it is {half_width}.")
     if weight not in {"pt", "E"}:
-        message = f"The weight of a pixel is 'pt' or 'E', not {weight!r}."
-        raise ConfigError(message)
+        raise ConfigError(f"The weight of a pixel is 'pt' or 'E', not {weight!r}.")

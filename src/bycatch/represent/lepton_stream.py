@@ -22,15 +22,6 @@ from bycatch.kinematics.vectors import cartesian, delta_phi, mass
 from bycatch.represent.base import Representation, flat_column, ragged_columns
 from bycatch.represent.leptons import ISOLATION, Leptons, TriggerLepton, hardest, leptons
 
-__all__ = [
-    "ETA_MAX",
-    "FEATURES",
-    "PT_MIN",
-    "PUBLISHED_NAMES",
-    "lepton_stream_features",
-    "represent",
-]
-
 PUBLISHED_NAMES = {
     "s_t": "HT",
     "met_parallel": "METp",

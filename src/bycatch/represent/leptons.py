@@ -18,8 +18,6 @@ from bycatch.events.table import Events
 from bycatch.kinematics.particles import owners
 from bycatch.represent.base import ragged_columns
 
-__all__ = ["ISOLATION", "MASSES", "Leptons", "TriggerLepton", "leptons", "trigger_lepton"]
-
 ISOLATION = 0.45
 """Largest sum of the three relative isolations of a selected lepton: very loose."""
 
@@ -158,12 +156,11 @@ def hardest(
     present = np.zeros(n_events, dtype=np.bool_)
     present[rows] = True
     if required and not present.all():
-        message = (
+        raise DataError(
             f"{int((~present).sum())} of {n_events} events have no electron or muon with an "
             f"isolation below {isolation:g}, so they do not belong into the lepton stream; keep "
             "those that trigger_lepton(events, required=False).present marks."
         )
-        raise DataError(message)
 
     def pick(of_electrons: Vector, of_muons: Vector) -> Vector:
         values = np.concatenate([of_electrons, of_muons])

@@ -24,8 +24,6 @@ from bycatch.events.table import Events
 from bycatch.kinematics.particles import order_by, owners, pad
 from bycatch.represent.base import Representation, flat_column, ragged_columns
 
-__all__ = ["PLACES", "Place", "ScaleObjects", "event_objects", "represent"]
-
 
 @dataclass(frozen=True)
 class Place:
@@ -149,18 +147,16 @@ class ScaleObjects:
         """
         signal = 0 if label is None else int(np.count_nonzero(np.asarray(label) == 1))
         if signal:
-            message = (
+            raise DataError(
                 f"{signal} of {len(background)} events have label 1; objects are scaled by the "
                 "background alone, so select label 0 first."
             )
-            raise DataError(message)
         there = _mask_of(background)
         mean, scale = np.zeros(background.values.shape[1:]), np.ones(background.values.shape[1:])
         for kind, rows in SLOTS.items():
             inside = there[:, rows]
             if not inside.any():
-                message = f"There is no {kind} in {len(background)} events to be scaled by."
-                raise DataError(message)
+                raise DataError(f"There is no {kind} in {len(background)} events to be scaled by.")
             for column in range(2):
                 values = background.values[:, rows, column][inside].astype(np.float64)
                 spread = float(values.std())
@@ -188,10 +184,9 @@ class ScaleObjects:
             If the names differ.
         """
         if objects.names != self.names:
-            message = (
+            raise DataError(
                 f"The scaling was fitted on {self.names}, but these objects are {objects.names}."
             )
-            raise DataError(message)
         there = _mask_of(objects)
         values = np.where(there[..., None], (objects.values - self.mean) / self.scale, 0.0)
         return Representation(values.astype(np.float32), there, objects.names)
@@ -212,9 +207,8 @@ def _place(events: Events, place: Place) -> tuple[NDArray[np.float64], NDArray[n
 def _mask_of(objects: Representation) -> NDArray[np.bool_]:
     places = SLOTS["jet"].stop
     if objects.mask is None or objects.values.ndim != 3 or objects.values.shape[1] != places:
-        message = (
+        raise DataError(
             f"These are not {places} objects with a mask, but values of shape "
             f"{objects.values.shape}; make them with event_objects."
         )
-        raise DataError(message)
     return objects.mask

@@ -27,8 +27,6 @@ from bycatch.kinematics.vectors import azimuth, delta_phi, rapidity
 from bycatch.represent.base import Representation, jet_momenta, ragged_columns
 from bycatch.represent.leptons import ISOLATION, trigger_lepton
 
-__all__ = ["NAMES", "represent", "sequence_length"]
-
 NAMES = ("log_pt", "delta_eta", "sin_delta_phi", "cos_delta_phi", *KINDS)
 """Names of the features of a candidate."""
 
@@ -75,11 +73,11 @@ def represent(
         differ, or a value is not finite.
     """
     if n_max < 1:
-        message = f"n_max, the number of candidates to keep, must be at least 1, not {n_max}."
-        raise ConfigError(message)
+        raise ConfigError(
+            f"n_max, the number of candidates to keep, must be at least 1, not {n_max}."
+        )
     if relative_to not in {"lepton", "jet"}:
-        message = f"Candidates are relative to 'lepton' or 'jet', not to {relative_to!r}."
-        raise ConfigError(message)
+        raise ConfigError(f"Candidates are relative to 'lepton' or 'jet', not to {relative_to!r}.")
     pt, along, across, kind, counts = (
         _to_lepton(events, isolation) if relative_to == "lepton" else _to_jet(events)
     )
@@ -114,8 +112,9 @@ def sequence_length(sequences: Representation) -> NDArray[np.int64]:
         If it has no mask.
     """
     if sequences.mask is None:
-        message = "A representation without a mask has no lengths; make it with particle_flow."
-        raise DataError(message)
+        raise DataError(
+            "A representation without a mask has no lengths; make it with particle_flow."
+        )
     return np.asarray(sequences.mask.sum(axis=1), dtype=np.int64)
 
 
@@ -145,9 +144,8 @@ def _codes(kind: Vector) -> NDArray[np.int64]:
     codes = kind.astype(np.int64)
     wrong = (codes != kind) | (codes < 0) | (codes >= len(KINDS))
     if wrong.any():
-        message = (
+        raise DataError(
             f"{int(wrong.sum())} of {len(kind)} candidates have a kind that is not one of 0 to "
             f"{len(KINDS) - 1}, such as {kind[wrong][0]:g}; the codes are {', '.join(KINDS)}."
         )
-        raise DataError(message)
     return codes

@@ -15,8 +15,6 @@ from scipy.special import expit
 
 from bycatch.errors import DataError
 
-__all__ = ["LogitStandardise", "Standardise"]
-
 
 @dataclass(frozen=True)
 class Standardise:
@@ -54,17 +52,17 @@ class Standardise:
             Where there are no rows, or the weights do not have a positive sum.
         """
         if X.shape[0] == 0:
-            message = "Features cannot be standardised on zero rows; give at least one event."
-            raise DataError(message)
+            raise DataError(
+                "Features cannot be standardised on zero rows; give at least one event."
+            )
         values = np.asarray(X, dtype=np.float64)
         weights = np.ones(len(values)) if weight is None else np.asarray(weight, dtype=np.float64)
         total = float(weights.sum())
         if not total > 0.0:
-            message = (
+            raise DataError(
                 f"Features cannot be standardised with weights that sum to {total:g}; "
                 "the sum must be positive."
             )
-            raise DataError(message)
         # Moments about the midpoint, so that a constant feature gives exactly zero variance and a
         # large offset costs no digits.
         low, high = values.min(axis=0), values.max(axis=0)
@@ -146,28 +144,25 @@ class LogitStandardise:
             `Standardise.fit` refuses.
         """
         if X.shape[0] == 0:
-            message = "Features cannot be scaled on zero rows; give at least one event."
-            raise DataError(message)
+            raise DataError("Features cannot be scaled on zero rows; give at least one event.")
         values = np.asarray(X, dtype=np.float64)
         ends = np.stack([values.min(axis=0), values.max(axis=0)]) if bounds is None else bounds
         low, high = np.asarray(ends, dtype=np.float64)
         flat = np.flatnonzero(~(high > low))
         if flat.size:
-            message = (
+            raise DataError(
                 f"Feature {flat[0]} has the one value {low[flat[0]]:g}, so it has no density: "
                 "remove it."
             )
-            raise DataError(message)
         room = margin * (high - low)  # the logit of the ends themselves is infinite
         low, high = low - room, high + room
         outside = np.flatnonzero(((values <= low) | (values >= high)).any(axis=0))
         if outside.size:
             j = int(outside[0])
-            message = (
+            raise DataError(
                 f"Feature {j} runs from {values[:, j].min():g} to {values[:, j].max():g}, beyond "
                 f"the bounds {low[j]:g} to {high[j]:g}: widen the bounds or cut the events."
             )
-            raise DataError(message)
         inner = Standardise.fit(_logit(values, low, high), weight)
         return cls(low, high, inner.mean, inner.scale)
 

@@ -22,8 +22,6 @@ from bycatch.kinematics.particles import Momenta, owners, sum_by
 from bycatch.kinematics.vectors import mass
 from bycatch.represent.base import Representation, as_momenta, jet_momenta
 
-__all__ = ["BETAS", "basis_names", "represent", "subjettiness_basis"]
-
 BETAS = (0.5, 1.0, 2.0)
 """Exponents of the angle; three of them per number of axes span phase space."""
 
@@ -133,8 +131,9 @@ def represent(events: Events, **options: Any) -> Representation:
 
 def _elements(n_bodies: int, *, full: bool) -> list[tuple[int, float]]:
     if n_bodies < 2:
-        message = f"n_bodies, the M of M-body phase space, must be at least 2, not {n_bodies}."
-        raise ConfigError(message)
+        raise ConfigError(
+            f"n_bodies, the M of M-body phase space, must be at least 2, not {n_bodies}."
+        )
     elements = [(n, beta) for n in range(1, n_bodies) for beta in BETAS]
     return elements if full else [pair for pair in elements if pair != (n_bodies - 1, BETAS[0])]
 

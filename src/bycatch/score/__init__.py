@@ -81,7 +81,6 @@ def load_score(folder: Path) -> Score:
 
     name = read_kind(folder).removeprefix("score-")
     if name not in SCORES:
-        message = f"{folder} holds a model of kind '{name}', which is no score."
-        raise InputError(message)
+        raise InputError(f"{folder} holds a model of kind '{name}', which is no score.")
     score: Score = SCORES.load(folder, name)
     return score

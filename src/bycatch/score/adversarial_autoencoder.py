@@ -28,13 +28,12 @@ from bycatch.learn.decorrelation import distance_correlation, reverse_gradient
 from bycatch.learn.inputs import training_weights
 from bycatch.learn.members import MemberRows
 from bycatch.learn.nets.mlp import draw_weights, forward
+from bycatch.learn.neural import Learning
 from bycatch.learn.options import option
 from bycatch.learn.trainer import Batch, Model
 from bycatch.score.base import Inputs
-from bycatch.score.parts.neural import Learning, part
+from bycatch.score.parts.neural import part
 from bycatch.score.parts.reconstruction import ErrorOptions, ReconstructionScore
-
-__all__ = ["AdversarialAutoencoder"]
 
 _TINY = 1e-6
 
@@ -80,11 +79,10 @@ class AdversarialAutoencoder(ErrorOptions, ReconstructionScore):
         """Refuse options that make no sense (ConfigError)."""
         super().check_options()
         if self.protected_column is not None and self.eats != "vector":
-            message = (
+            raise ConfigError(
                 f"The option 'protected_column' is {self.protected_column}, but a row is a "
                 f"{self.eats} without columns; give 'fit' the argument 'protected' instead."
             )
-            raise ConfigError(message)
 
     def fit(
         self,
@@ -128,30 +126,28 @@ class AdversarialAutoencoder(ErrorOptions, ReconstructionScore):
         """Return the protected variable of each row, or say why there is none."""
         column, given = self.protected_column, self._protected
         if (column is None) == (given is None):
-            message = (
+            raise DataError(
                 f"The score '{self.kind}' has {'no' if given is None else 'two'} protected "
                 "variables; give either 'fit' the argument 'protected' or the option "
                 "'protected_column'."
             )
-            raise DataError(message)
         if column is not None:
             if not column < x.shape[1] > 1:
-                message = (
+                raise DataError(
                     f"The option 'protected_column' is {column}, but rows have {x.shape[1]} "
                     "columns, of which one must be left to learn from."
                 )
-                raise DataError(message)
             return np.asarray(x[:, column], dtype=np.float64)
         values = np.asarray(given, dtype=np.float64)
         if values.shape != (len(x),):
-            message = f"'protected' must have the shape ({len(x)},), but it has {values.shape}."
-            raise DataError(message)
+            raise DataError(
+                f"'protected' must have the shape ({len(x)},), but it has {values.shape}."
+            )
         bad = int(np.count_nonzero(~np.isfinite(values)))
         if bad:
-            message = (
+            raise DataError(
                 f"{bad} of {len(x)} values of 'protected' are NaN or infinite; drop these rows."
             )
-            raise DataError(message)
         return values
 
     def _initial(

@@ -33,12 +33,10 @@ from bycatch.learn.augmentations import (
 )
 from bycatch.learn.inputs import constituent_scaling
 from bycatch.learn.members import MemberRows, check_option
+from bycatch.learn.neural import Noise
 from bycatch.learn.options import option
 from bycatch.score.base import Inputs
 from bycatch.score.parts.contrastive import ContrastiveScore, Views, check_names
-from bycatch.score.parts.neural import Noise
-
-__all__ = ["AnomalyClr"]
 
 _LEAST = 1e-3  # GeV, below which the logarithm of pT does not follow
 _LAYOUT = EventLayout()
@@ -106,11 +104,10 @@ class AnomalyClr(ContrastiveScore):
         for name, count in expected.items():
             values = getattr(self, name)
             if len(values) != count:
-                message = (
+                raise ConfigError(
                     f"The option '{name}' is {tuple(values)!r}, but it must have {count} numbers, "
                     f"for {', '.join(KINDS[-count:])}."
                 )
-                raise ConfigError(message)
             for value in values:
                 check_option(name, value, 0.0)
         check_option("places", self.places[0], 1, 1)
@@ -118,12 +115,11 @@ class AnomalyClr(ContrastiveScore):
     def _n_tokens(self, shape: tuple[int, ...]) -> int:
         expected = (sum(self.places), 3)
         if shape != expected:
-            message = (
+            raise DataError(
                 f"The score '{self.kind}' takes {expected[0]} objects with pT, eta and phi, but "
                 f"rows have the shape {shape}; use the representation 'objects', or give the option"
                 " 'places'."
             )
-            raise DataError(message)
         return 5 + len(self.places)
 
     def _scaling(self, inputs: Inputs, rows: Sequence[MemberRows]) -> dict[str, NDArray[Any]]:

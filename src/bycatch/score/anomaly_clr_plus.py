@@ -23,8 +23,6 @@ from bycatch.learn.augmentations import ANOMALOUS
 from bycatch.learn.contrastive import cosine
 from bycatch.score.anomaly_clr import AnomalyClr
 
-__all__ = ["AnomalyClrPlus"]
-
 
 class AnomalyClrPlus(AnomalyClr):
     """`bycatch.score.anomaly_clr.AnomalyClr` with the loss of AnomCLR+; the same options.
@@ -39,11 +37,10 @@ class AnomalyClrPlus(AnomalyClr):
         """Refuse options that make no sense (ConfigError)."""
         super().check_options()
         if not self.anomalous:
-            message = (
+            raise ConfigError(
                 "The option 'anomalous' names nothing, but 'anomaly_clr_plus' learns from it "
                 f"alone; give some of {', '.join(ANOMALOUS)}."
             )
-            raise ConfigError(message)
 
     def contrast(self, z: Sequence[Tensor], changed: Tensor | None, weight: Tensor) -> Tensor:  # noqa: ARG002
         """Return the loss of AnomCLR+; where nothing could be changed, the attraction alone."""

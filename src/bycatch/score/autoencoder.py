@@ -18,8 +18,6 @@ from __future__ import annotations
 
 from bycatch.score.parts.reconstruction import ErrorOptions, ReconstructionScore
 
-__all__ = ["Autoencoder"]
-
 
 class Autoencoder(ErrorOptions, ReconstructionScore):
     """Layers to a bottleneck and back; the score is the error of what comes back.

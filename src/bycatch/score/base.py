@@ -32,8 +32,6 @@ from bycatch.learn.members import MemberRows, check_members
 from bycatch.learn.options import Options, learned, option
 from bycatch.score.parts.rows import unlabelled_rows
 
-__all__ = ["Inputs", "Score"]
-
 Inputs = Mapping[str, NDArray[Any]]
 """``x`` of shape (n_rows, *axes), and ``mask`` of shape (n_rows, n_constituents) for sets."""
 
@@ -113,8 +111,7 @@ class Score(BaseEstimator, Options, ABC):  # type: ignore[misc]
 
     def _latent(self, inputs: Inputs, member: int) -> NDArray[np.float64]:  # noqa: ARG002
         """Return the latent coordinates of checked inputs, of shape (n_rows, n_latent)."""
-        message = f"The score '{self.kind}' has no latent space."
-        raise ConfigError(message)
+        raise ConfigError(f"The score '{self.kind}' has no latent space.")
 
     def fit(
         self,
@@ -312,8 +309,7 @@ class Score(BaseEstimator, Options, ABC):  # type: ignore[misc]
             arrays = dict(checkpoint.arrays)
             found.reference_ = arrays.pop("reference")
             if found.reference_.shape != found.shape_ or len(found.shape_) != len(found.axes):
-                message = "the inputs do not have the shape of its options"
-                raise ValueError(message)
+                raise ValueError("the inputs do not have the shape of its options")
             found._restore(arrays, checkpoint.metadata["notes"])
         return found
 
@@ -321,18 +317,16 @@ class Score(BaseEstimator, Options, ABC):  # type: ignore[misc]
         if name is None:
             return self.score_names[0]
         if name not in self.score_names:
-            message = (
+            raise ConfigError(
                 f"The score '{self.kind}' has no {name!r}; it has "
                 f"{', '.join(map(repr, self.score_names))}, the nearest are "
                 f"{nearest(name, self.score_names)}."
             )
-            raise ConfigError(message)
         return name
 
     def _fitted_shape(self) -> tuple[int, ...]:
         if not hasattr(self, "shape_"):
-            message = f"The score '{self.kind}' has learned nothing yet; call 'fit' first."
-            raise DataError(message)
+            raise DataError(f"The score '{self.kind}' has learned nothing yet; call 'fit' first.")
         return self.shape_
 
     def _checked(
@@ -345,8 +339,7 @@ class Score(BaseEstimator, Options, ABC):  # type: ignore[misc]
         X = np.asarray(X)
         if not self.masked:
             if mask is not None:
-                message = f"The score '{self.kind}' has no use for a mask; leave 'mask' out."
-                raise DataError(message)
+                raise DataError(f"The score '{self.kind}' has no use for a mask; leave 'mask' out.")
             return {"x": check_inputs(X, None, self.axes, shape)}
         if X.ndim == 1 + len(self.axes):
             mask = check_mask(mask, X.shape[:2])

@@ -30,8 +30,6 @@ from bycatch.learn.options import option
 from bycatch.score.base import Inputs, Score
 from bycatch.score.parts.rows import unlabelled_rows
 
-__all__ = ["Cocktail"]
-
 _FOLDER = "classifier"
 _CLOSEST = float(np.finfo(np.float32).eps)
 """Distance of a probability from 0 and 1 at which single precision ends."""
@@ -79,16 +77,16 @@ class Cocktail(Score):
         check_choice("classifier", self.classifier, tuple(CLASSIFIERS))
         make_classifier(self.classifier, self.members, **self._chosen())
         if not self.validation > 0.0:
-            message = (
+            raise ConfigError(
                 "The option 'validation' is 0, but a classifier is judged by rows that it did not "
                 "learn from; give a fraction above 0."
             )
-            raise ConfigError(message)
         if isinstance(self.mixture, str):
             check_choice("mixture", self.mixture, ("equal", "weights"))
         elif not all(np.isfinite(share) and share > 0.0 for share in self.mixture):
-            message = f"The option 'mixture' is {self.mixture!r}, but its shares must be positive."
-            raise ConfigError(message)
+            raise ConfigError(
+                f"The option 'mixture' is {self.mixture!r}, but its shares must be positive."
+            )
 
     def fit(
         self,
@@ -144,20 +142,18 @@ class Cocktail(Score):
         if self.mixture == "weights":
             return mixed, signals
         if not isinstance(self.mixture, str) and len(self.mixture) < max(signals):
-            message = (
+            raise DataError(
                 f"The option 'mixture' has {len(self.mixture)} shares, but there is a signal "
                 f"{max(signals)}; give one share for each signal."
             )
-            raise DataError(message)
         for k in signals:
             share = 1.0 if isinstance(self.mixture, str) else float(self.mixture[k - 1])
             total = float(mixed[labels == k].sum())
             if not total > 0.0:
-                message = (
+                raise DataError(
                     f"The {int((labels == k).sum())} rows of signal {k} have a sum of weights of "
                     f"{total:g}; it must be positive."
                 )
-                raise DataError(message)
             mixed[labels == k] *= share / total
         return mixed, signals
 
@@ -223,8 +219,7 @@ class Cocktail(Score):
         with damaged_metadata(folder):
             expected = make_classifier(found.classifier, found.members)
             if type(classifier) is not type(expected) or members != found.members:
-                message = "the classifier is not that of its options"
-                raise ValueError(message)
+                raise ValueError("the classifier is not that of its options")
         found.classifier_ = classifier
         return found
 
@@ -241,25 +236,21 @@ class Cocktail(Score):
 def _checked_labels(label: NDArray[np.integer] | None, n_rows: int) -> NDArray[np.int64]:
     """Return labels, or say what is wrong with them (DataError)."""
     if label is None:
-        message = (
+        raise DataError(
             "The score 'cocktail' learns from labels: give 'label', 0 for background and k for "
             "signal k; scores without labels are in docs/howto/which-score.md."
         )
-        raise DataError(message)
     labels = np.asarray(label)
     if labels.shape != (n_rows,) or not np.issubdtype(labels.dtype, np.integer):
-        message = (
+        raise DataError(
             f"'label' must hold whole numbers and have the shape ({n_rows},), but it is of "
             f"{labels.dtype.name} and has {labels.shape}."
         )
-        raise DataError(message)
     if (labels < 0).any():
-        message = f"'label' holds {labels.min()}; background is 0, and signals are 1, 2, ..."
-        raise DataError(message)
+        raise DataError(f"'label' holds {labels.min()}; background is 0, and signals are 1, 2, ...")
     if not (labels == 0).any() or not (labels > 0).any():
-        message = (
+        raise DataError(
             f"'label' marks {int((labels == 0).sum())} background rows and "
             f"{int((labels > 0).sum())} signal rows; a cocktail needs both."
         )
-        raise DataError(message)
     return labels.astype(np.int64)

@@ -27,12 +27,11 @@ from bycatch.errors import DataError
 from bycatch.learn.inputs import blocks
 from bycatch.learn.members import MemberRows, check_members, check_option
 from bycatch.learn.nets.mlp import draw_weights
+from bycatch.learn.neural import Noise
 from bycatch.learn.options import option
 from bycatch.score.base import Inputs
-from bycatch.score.parts.neural import NeuralScore, Noise, part
+from bycatch.score.parts.neural import NeuralScore, part
 from bycatch.score.parts.variational import kl_divergence, posterior
-
-__all__ = ["DirichletVae", "laplace_approximation"]
 
 
 def laplace_approximation(concentration: Sequence[float]) -> tuple[Tensor, Tensor]:
@@ -130,11 +129,10 @@ class DirichletVae(NeuralScore):
         axes = tuple(range(1, x.ndim))
         bad = sum(int((x[rows] < 0).any(axis=axes).sum()) for rows in blocks(x.shape))
         if bad:
-            message = (
+            raise DataError(
                 f"{bad} of {len(x)} rows have negative inputs, of which the score '{self.kind}' "
                 "cannot take shares; give energies or counts, not standardised features."
             )
-            raise DataError(message)
         return inputs
 
     def _initial(

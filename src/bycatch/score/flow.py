@@ -40,8 +40,6 @@ from bycatch.represent.scaling import LogitStandardise, Standardise
 from bycatch.score.base import Inputs, Score
 from bycatch.score.parts.principal import principal_components
 
-__all__ = ["FlowScore"]
-
 REACH = 1000.0
 """Standard deviations up to which rows are told apart; those beyond are moved there."""
 
@@ -111,17 +109,15 @@ class FlowScore(Rounds, Score):
         super().check_options()
         check_choice("density", self.density, tuple(DENSITIES))
         if self.components is None and self.layout == "image":
-            message = (
+            raise ConfigError(
                 "Pixels have no density; give the option 'components', the number of principal "
                 "components of the images to learn it of."
             )
-            raise ConfigError(message)
         if not self.validation > 0.0:
-            message = (
+            raise ConfigError(
                 "The option 'validation' is 0, but a density is judged by rows that it did not "
                 "learn from; give a fraction above 0."
             )
-            raise ConfigError(message)
 
     def _fit(self, inputs: Inputs, rows: Sequence[MemberRows]) -> None:
         x = inputs["x"]
@@ -171,8 +167,7 @@ class FlowScore(Rounds, Score):
         size = int(np.prod(x.shape[1:]))
         count = self.components or 0
         if count > size:
-            message = f"The option 'components' is {count}, but there are {size} inputs."
-            raise DataError(message)
+            raise DataError(f"The option 'components' is {count}, but there are {size} inputs.")
         self.centre_ = np.zeros((len(rows), size if count else 0))
         self.basis_ = np.zeros((len(rows), count, size))
         if count:
@@ -243,8 +238,7 @@ class FlowScore(Rounds, Score):
                 found.members,
                 found.mean_.shape[1:],
             ):
-                message = "the density is not that of its options"
-                raise ValueError(message)
+                raise ValueError("the density is not that of its options")
         found.density_ = density
         return found
 
@@ -263,8 +257,7 @@ class FlowScore(Rounds, Score):
         }
         for name, shape in shapes.items():
             if arrays[name].shape != shape:
-                message = f"'{name}' does not have the shape of its options"
-                raise ValueError(message)
+                raise ValueError(f"'{name}' does not have the shape of its options")
             setattr(self, f"{name}_", arrays[name])
 
 
@@ -285,11 +278,10 @@ def _own_copies(rows: Sequence[MemberRows]) -> tuple[NDArray[np.bool_], NDArray[
 def _require_spread(x: NDArray[np.generic]) -> None:
     flat = np.flatnonzero(x.min(axis=0) == x.max(axis=0))
     if flat.size:
-        message = (
+        raise DataError(
             f"Feature {flat[0]} has the one value {float(x[0, flat[0]]):g}, so it has no density: "
             "remove it."
         )
-        raise DataError(message)
 
 
 def _whole_line(n_features: int) -> LogitStandardise:

@@ -26,8 +26,6 @@ from bycatch.learn.options import option
 from bycatch.score.base import Inputs, Score
 from bycatch.tasks.random import child_seed
 
-__all__ = ["IsolationForestScore", "average_path"]
-
 _ARRAYS = ("roots", "feature", "threshold", "left", "right", "value")
 
 
@@ -99,13 +97,11 @@ class IsolationForestScore(Score):
             parts = {name: arrays[f"member{m}.{name}"] for name in _ARRAYS}
             self.forests_.append(_forest(parts, int(depth)))
         if len(self.forests_) != self.members:
-            message = "there are not as many forests as members"
-            raise ValueError(message)
+            raise ValueError("there are not as many forests as members")
         size = int(np.prod(self.shape_))
         for forest in self.forests_:
             if forest.feature.size and not 0 <= forest.feature.min() <= forest.feature.max() < size:
-                message = "'feature' names columns that are not there"
-                raise ValueError(message)
+                raise ValueError("'feature' names columns that are not there")
 
 
 def average_path(n_rows: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -27,12 +27,10 @@ from bycatch.errors import ConfigError, DataError
 from bycatch.learn.augmentations import ANOMALOUS_JETS, JETS, anomalous_jet, transformed_jet
 from bycatch.learn.inputs import constituent_scaling
 from bycatch.learn.members import MemberRows
+from bycatch.learn.neural import Noise
 from bycatch.learn.options import option
 from bycatch.score.base import Inputs
 from bycatch.score.parts.contrastive import ContrastiveScore, Views, check_names
-from bycatch.score.parts.neural import Noise
-
-__all__ = ["JetClr"]
 
 _SOFTEST = -20.0  # of the logarithm of a fraction of the jet's pT
 
@@ -84,19 +82,17 @@ class JetClr(ContrastiveScore):
         check_names("augmentations", self.augmentations, tuple(JETS))
         check_names("anomalous", self.anomalous, tuple(ANOMALOUS_JETS))
         if len(self.columns) != 3 or len(set(self.columns)) != 3 or min(self.columns) < 0:
-            message = (
+            raise ConfigError(
                 f"The option 'columns' is {tuple(self.columns)!r}, but it must name three columns: "
                 "log pT and two angles."
             )
-            raise ConfigError(message)
 
     def _n_tokens(self, shape: tuple[int, ...]) -> int:
         if max(self.columns) >= shape[-1]:
-            message = (
+            raise DataError(
                 f"The option 'columns' names column {max(self.columns)}, but constituents have "
                 f"{shape[-1]} columns, counted from 0."
             )
-            raise DataError(message)
         return 3
 
     def _scaling(self, inputs: Inputs, rows: Sequence[MemberRows]) -> dict[str, NDArray[Any]]:

@@ -31,10 +31,11 @@ from bycatch.learn.inputs import as_tensor, blocks, constituent_scaling
 from bycatch.learn.likelihoods import CLIP, DENSITIES, Density
 from bycatch.learn.members import MemberRows
 from bycatch.learn.nets.mlp import draw_weights, forward
+from bycatch.learn.neural import Noise
 from bycatch.learn.options import option
 from bycatch.score.base import Inputs
 from bycatch.score.parts.likelihood_graph import GraphOptions, LikelihoodGraph
-from bycatch.score.parts.neural import NeuralScore, Noise, part
+from bycatch.score.parts.neural import NeuralScore, part
 from bycatch.score.parts.variational import (
     importance_weighted,
     kl_divergence,
@@ -43,8 +44,6 @@ from bycatch.score.parts.variational import (
     pull,
     scoring_noise,
 )
-
-__all__ = ["FEATURE_DENSITIES", "LikelihoodVae"]
 
 _LOG_NORMAL = ("s_t", "m_jets", "lepton_pt", "m_muons", "pt_muons", "m_electrons", "pt_electrons")
 _ISOLATIONS = ("lepton_iso_charged", "lepton_iso_photon", "lepton_iso_neutral")
@@ -133,11 +132,10 @@ class LikelihoodVae(NeuralScore):
                 raise ConfigError(message + f"{nearest(density, DENSITIES)}.")
         unknown = [name for name in chosen if by_name and name not in (self.features or ())]
         if unknown:
-            message = (
+            raise ConfigError(
                 f"The option 'densities' names {unknown[0]!r}, but the option 'features' does not: "
                 "name all columns there, in their order."
             )
-            raise ConfigError(message)
 
     def feature_densities(self, n_features: int) -> list[Density]:
         """Return the density of each column.
@@ -150,11 +148,10 @@ class LikelihoodVae(NeuralScore):
         chosen = self.densities or {}
         for which, given in (("features", self.features), ("densities", chosen)):
             if given and not isinstance(given, Mapping) and len(given) != n_features:
-                message = (
+                raise DataError(
                     f"The option '{which}' names {len(given)} columns, but there are "
                     f"{n_features}; name each one."
                 )
-                raise DataError(message)
         if not isinstance(chosen, Mapping):
             return [DENSITIES[name] for name in chosen]
         names: Sequence[str] = self.features or [""] * n_features
@@ -178,12 +175,11 @@ class LikelihoodVae(NeuralScore):
         if bad.any():
             column = int(bad.argmax())
             name = f"'{self.features[column]}'" if self.features else str(column)
-            message = (
+            raise DataError(
                 f"{bad[column]} of {len(x)} rows have a feature {name} that its density "
                 f"'{densities[column].name}' does not allow, which takes {densities[column].values}"
                 "; correct the feature or choose another density by the option 'densities'."
             )
-            raise DataError(message)
         return inputs
 
     def _initial(

@@ -26,8 +26,6 @@ from bycatch.learn.members import MemberRows, check_option
 from bycatch.learn.options import option
 from bycatch.score.base import Inputs, Score
 
-__all__ = ["Mahalanobis", "oracle_shrinkage"]
-
 _FLOOR = 1e-6
 """Smallest eigenvalue of a correlation matrix that is inverted; the mean one is 1."""
 
@@ -70,11 +68,10 @@ class Mahalanobis(Score):
         super().check_options()
         if isinstance(self.shrinkage, str):
             if self.shrinkage != "oracle":
-                message = (
+                raise ConfigError(
                     f"The option 'shrinkage' is {self.shrinkage!r}, but it must be a number "
                     "between 0 and 1, or 'oracle'."
                 )
-                raise ConfigError(message)
             return
         check_option("shrinkage", self.shrinkage, 0.0, 1.0)
 
@@ -122,8 +119,7 @@ class Mahalanobis(Score):
         }
         for name, shape in shapes.items():
             if arrays[name].shape != shape:
-                message = f"'{name}' does not have the shape of its options"
-                raise ValueError(message)
+                raise ValueError(f"'{name}' does not have the shape of its options")
             setattr(self, f"{name}_", arrays[name])
 
 

@@ -32,11 +32,9 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from bycatch.learn.neural import Noise
 from bycatch.learn.options import option
 from bycatch.score.parts.energy_based import EnergyScore
-from bycatch.score.parts.neural import Noise
-
-__all__ = ["Nae"]
 
 
 class Nae(EnergyScore):

@@ -25,8 +25,6 @@ from bycatch.learn.options import option
 from bycatch.score.base import Inputs, Score
 from bycatch.score.parts.principal import principal_components
 
-__all__ = ["PcaScore"]
-
 
 class PcaScore(Score):
     """The squared distance to the span of the leading principal components.
@@ -63,11 +61,10 @@ class PcaScore(Score):
     def _fit(self, inputs: Inputs, rows: Sequence[MemberRows]) -> None:
         x = _flat(inputs)
         if self.components > x.shape[1]:
-            message = (
+            raise DataError(
                 f"The option 'components' is {self.components}, but there are {x.shape[1]} "
                 "features; give at most as many."
             )
-            raise DataError(message)
         weights = training_weights(rows, len(x))
         found = [principal_components(x, w, self.components, self.standardise) for w in weights]
         self.mean_, self.scale_, self.components_, self.explained_ = map(
@@ -123,8 +120,7 @@ class PcaScore(Score):
         }
         for name, shape in shapes.items():
             if arrays[name].shape != shape:
-                message = f"'{name}' does not have the shape of its options"
-                raise ValueError(message)
+                raise ValueError(f"'{name}' does not have the shape of its options")
             setattr(self, f"{name}_", arrays[name])
 
 

@@ -42,13 +42,12 @@ from bycatch.learn.members import MemberRows, check_option
 from bycatch.learn.nets.attention import alignment_keys, attend, draw_attention
 from bycatch.learn.nets.gru import bidirectional_gru, cell, draw_gru
 from bycatch.learn.nets.mlp import draw_weights, forward
+from bycatch.learn.neural import Learning, Noise
 from bycatch.learn.options import option
 from bycatch.learn.trainer import Batch, Model
 from bycatch.score.base import Inputs
 from bycatch.score.parts.candidates import Layout, first_candidates, mean_candidate, surprises
-from bycatch.score.parts.neural import Learning, NeuralScore, Noise, part
-
-__all__ = ["RecurrentVae"]
+from bycatch.score.parts.neural import NeuralScore, part
 
 
 class RecurrentVae(NeuralScore):
@@ -133,11 +132,10 @@ class RecurrentVae(NeuralScore):
         inputs = super()._checked(X, mask, shape)
         n_features = inputs["x"].shape[2]
         if n_features <= self.kinds:
-            message = (
+            raise DataError(
                 f"The option 'kinds' is {self.kinds}, but there are {n_features} features, of "
                 "which at least one must be continuous."
             )
-            raise DataError(message)
         _check_kinds(inputs, self.kinds)
         return inputs
 
@@ -326,8 +324,7 @@ def _check_kinds(inputs: Inputs, kinds: int) -> None:
         one_hot = ((codes == 0) | (codes == 1)).all(axis=2) & (codes.sum(axis=2) == 1)
         bad += int((inputs["mask"][rows] & ~one_hot).any(axis=1).sum())
     if bad:
-        message = (
+        raise DataError(
             f"The last {kinds} features must say one-hot what a candidate is, but in {bad} of "
             f"{len(inputs['x'])} rows they do not; give their number as the option 'kinds'."
         )
-        raise DataError(message)

@@ -22,16 +22,14 @@ from torch import Tensor
 
 from bycatch.errors import ConfigError, DataError
 from bycatch.learn.members import MemberRows, check_choice
+from bycatch.learn.neural import Noise
 from bycatch.learn.options import learned, option
 from bycatch.learn.trainer import Batch, Model
 from bycatch.learn.wasserstein import sliced_wasserstein, unit_directions
 from bycatch.score.base import Inputs
 from bycatch.score.parts.constraints import checked_constraints
-from bycatch.score.parts.neural import Noise
 from bycatch.score.parts.reconstruction import ReconstructionScore
 from bycatch.tasks.random import child_seed
-
-__all__ = ["Swae"]
 
 
 class Swae(ReconstructionScore):
@@ -85,12 +83,11 @@ class Swae(ReconstructionScore):
         samples = np.asarray(self.prior, dtype=np.float64)
         fits = samples.ndim == 2 and samples.shape[1] == self.n_latent
         if not fits or len(samples) <= self.n_latent or not np.isfinite(samples).all():
-            message = (
+            raise ConfigError(
                 f"The option 'prior' holds samples of the shape {samples.shape}, but they must be "
                 f"finite, have the shape (n_samples, {self.n_latent}) and be more than "
                 f"{self.n_latent}."
             )
-            raise ConfigError(message)
 
     def _scaling(self, inputs: Inputs, rows: Sequence[MemberRows]) -> dict[str, NDArray[Any]]:
         """Add the prior's samples, its mean and the inverse root of its covariance."""
@@ -99,11 +96,10 @@ class Swae(ReconstructionScore):
         used = [c for one in self.constraints for some in one["columns"] for c in some]
         wrong = [column for column in used if not 0 <= column < size]
         if wrong:
-            message = (
+            raise DataError(
                 f"The option 'constraints' names the column {wrong[0]}, but there are {size}; "
                 f"give columns from 0 to {size - 1}."
             )
-            raise DataError(message)
         if not isinstance(self.prior, str):
             samples = np.asarray(self.prior, dtype=np.float64)
             mean = samples.mean(axis=0)

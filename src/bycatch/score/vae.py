@@ -23,9 +23,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from bycatch.learn.neural import Noise
 from bycatch.learn.options import option
 from bycatch.score.base import Inputs
-from bycatch.score.parts.neural import Noise, part
+from bycatch.score.parts.neural import part
 from bycatch.score.parts.reconstruction import ReconstructionScore
 from bycatch.score.parts.variational import (
     draw_width,
@@ -37,8 +38,6 @@ from bycatch.score.parts.variational import (
     width_of,
     with_width,
 )
-
-__all__ = ["Vae"]
 
 
 class Vae(ReconstructionScore):

@@ -22,12 +22,10 @@ import torch
 from torch import Tensor
 
 from bycatch.learn.members import check_option
+from bycatch.learn.neural import Noise
 from bycatch.learn.options import option
 from bycatch.learn.wasserstein import sliced_wasserstein, unit_directions
 from bycatch.score.parts.energy_based import EnergyScore
-from bycatch.score.parts.neural import Noise
-
-__all__ = ["Wnae"]
 
 
 class Wnae(EnergyScore):

@@ -48,8 +48,6 @@ from bycatch.statistics.significance.toys import merge_blocks
 from bycatch.tasks.random import stream
 from bycatch.template import InterpolatedTemplate
 
-__all__ = ["Found", "assemble"]
-
 Floats = NDArray[np.float64]
 GOODNESS_TOYS = 500
 FEWEST_WINDOWS = 3

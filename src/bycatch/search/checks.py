@@ -17,16 +17,6 @@ from bycatch.search.scored import Scored
 from bycatch.search.validation.correction import Correction
 from bycatch.statistics.region import Region
 
-__all__ = [
-    "calibration_check",
-    "fit_checks",
-    "inclusive_check",
-    "sizes_check",
-    "stability_check",
-    "toys_check",
-    "trials_check",
-]
-
 SIGNIFICANT = 0.01
 FEWEST_EFFECTIVE = 0.5
 MOST_FAILED = 0.05

@@ -18,8 +18,6 @@ from bycatch.search.result import Check, Look, TemplateEstimate
 from bycatch.search.spectra import SelectedSpectrum
 from bycatch.statistics.region import Region
 
-__all__ = ["closure_check", "closure_regions", "sculpting_check"]
-
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Interval = tuple[float, float]

@@ -27,17 +27,6 @@ from bycatch.tasks.run import Run
 from bycatch.tasks.store import Step, canonical_json
 from bycatch.template import InterpolatedTemplate, SidebandDensity, Template, get_template
 
-__all__ = [
-    "DensityTask",
-    "density_folder",
-    "distinct",
-    "fit_density",
-    "own_density",
-    "plan_densities",
-    "template_of",
-    "train_densities",
-]
-
 Window = tuple[float, float]
 
 

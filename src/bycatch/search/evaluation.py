@@ -10,8 +10,6 @@ from bycatch.search.sample import Sample
 from bycatch.search.scored import Scored
 from bycatch.statistics.region import Region
 
-__all__ = ["evaluate"]
-
 
 def evaluate(sample: Sample, region: Region, method: str, scored: Scored) -> Evaluation | None:
     """Compare a method's scores with truth inside its window.

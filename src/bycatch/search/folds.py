@@ -17,8 +17,6 @@ from bycatch.errors import ConfigError, DataError
 from bycatch.learn import folds as masks
 from bycatch.template.base import TrainingSet
 
-__all__ = ["MINIMUM_PER_FOLD", "FoldAssignment", "assign_folds"]
-
 MINIMUM_PER_FOLD = 10
 """Events of each class that every fold must hold: fewer cannot stop a training."""
 
@@ -128,11 +126,10 @@ def assign_folds(n_events: int, mode: int | Literal["half"], seed: int) -> FoldA
     [3, 2, 2, 2, 2]
     """
     if mode != "half" and not 3 <= mode <= 100:
-        message = (
+        raise ConfigError(
             f"'folds' is {mode}, but nested k-fold needs 3 to 100: one fold is scored, one stops "
             "the training, the rest train. Use 5, or 'half'."
         )
-        raise ConfigError(message)
     k = 2 if mode == "half" else mode
     return FoldAssignment(masks.assign(n_events, k, seed), mode, seed)
 
@@ -143,9 +140,8 @@ def _require(y: NDArray[np.int8], fold: NDArray[np.int8], used: NDArray[np.bool_
         chosen = used & (y == value)
         smallest = int(np.bincount(fold[chosen], minlength=k).min())
         if smallest < MINIMUM_PER_FOLD:
-            message = (
+            raise DataError(
                 f"There are {int(np.count_nonzero(chosen))} events {what}, which leaves a fold "
                 f"with {smallest}, but each of the {k} folds needs {MINIMUM_PER_FOLD}: widen the "
                 "window or the sidebands, or use fewer folds."
             )
-            raise DataError(message)

@@ -16,8 +16,6 @@ from bycatch.search.sample import Sample
 from bycatch.statistics.region import Region
 from bycatch.tasks.files import atomic_file
 
-__all__ = ["compare_features", "write_scores", "write_selected"]
-
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 FEATURE_BINS = 25

@@ -13,8 +13,6 @@ from bycatch.search.plan import DataPlan, SearchPlan
 from bycatch.search.sample import Sample
 from bycatch.tasks.random import stream
 
-__all__ = ["load_sample"]
-
 _MASS, _WEIGHT, _LABEL = "resonance", "weight", "truth"
 Columns = dict[str, NDArray[np.float64]]
 
@@ -50,17 +48,15 @@ def load_sample(plan: SearchPlan) -> tuple[Sample, dict[str, int]]:
         signal = events.derive(inject.path, expressions, where=inject.where)
         rows = len(signal[_MASS])
         if rows < inject.count:
-            message = (
+            raise DataError(
                 f"data.inject.count asks for {inject.count} events, but {', '.join(inject.path)} "
                 f"has {rows} that pass {inject.where!r}; lower the count."
             )
-            raise DataError(message)
         chosen = stream(plan.seed, "inject").choice(rows, size=inject.count, replace=False)
         chosen.sort()
         data = {name: np.concatenate([data[name], signal[name][chosen]]) for name in data}
     if not len(data[_MASS]):
-        message = f"No event of {', '.join(plan.data.path)} passes {plan.data.where!r}."
-        raise DataError(message)
+        raise DataError(f"No event of {', '.join(plan.data.path)} passes {plan.data.where!r}.")
     data, dropped = _finite(data, expressions, plan.nonfinite)
     sample = _sample(data, plan)
     _refuse_constant(sample, plan)
@@ -100,15 +96,13 @@ def _finite(
             for name, mask in bad.items()
             if mask.any()
         )
-        message = (
+        raise DataError(
             f"{total} of {len(data[_MASS])} events have a NaN or infinite value in {listed}; mend "
             "the expression, cut the events with data.where, or set nonfinite: drop."
         )
-        raise DataError(message)
     good = ~np.logical_or.reduce(list(bad.values()))
     if not good.any():
-        message = "Every event has a NaN or infinite value, so nonfinite: drop leaves none."
-        raise DataError(message)
+        raise DataError("Every event has a NaN or infinite value, so nonfinite: drop leaves none.")
     return {name: column[good] for name, column in data.items()}, counts
 
 
@@ -131,16 +125,14 @@ def _refuse_constant(sample: Sample, plan: SearchPlan) -> None:
     low, high = plan.regions.fit_range
     inside = (sample.mass >= low) & (sample.mass < high)
     if not inside.any():
-        message = (
+        raise DataError(
             f"No event has {plan.resonance} in regions.fit_range [{low:g}, {high:g}]; the events "
             f"span [{sample.mass.min():g}, {sample.mass.max():g}]: set the range in their unit."
         )
-        raise DataError(message)
     for column, name in enumerate(sample.features):
         values = sample.X[inside, column]
         if values.min() == values.max():
-            message = (
+            raise DataError(
                 f"The feature {name} has the one value {values[0]:g} for all {values.size} events "
                 "in the fit range and cannot tell anything apart; remove it from features."
             )
-            raise DataError(message)

@@ -26,8 +26,6 @@ from bycatch.statistics.significance.look_toys import toy_calibrated_p
 from bycatch.statistics.significance.spurious import spurious_signal
 from bycatch.tasks.random import stream
 
-__all__ = ["LOW_COUNT", "FittedLook", "fit_look"]
-
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 

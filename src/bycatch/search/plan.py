@@ -28,27 +28,16 @@ from bycatch.fields import (
 )
 from bycatch.statistics.plan import BackgroundPlan
 
-__all__ = [
-    "DataPlan",
-    "InjectionPlan",
-    "MethodPlan",
-    "RegionPlan",
-    "ScanPlan",
-    "SearchPlan",
-]
-
 
 def _intervals(value: Any) -> tuple[tuple[float, float], ...]:
     if not isinstance(value, (list, tuple)) or not value:
-        message = "a list of intervals [[low, high], ...]"
-        raise ValueError(message)
+        raise ValueError("a list of intervals [[low, high], ...]")
     if all(map(is_number, value)):
         value = [value]
     try:
         return tuple(interval(item) for item in value)
     except ValueError as error:
-        message = f"a list of intervals [[low, high], ...], each {error}"
-        raise ValueError(message) from None
+        raise ValueError(f"a list of intervals [[low, high], ...], each {error}") from None
 
 
 def _windows(value: Any) -> Any:
@@ -65,8 +54,7 @@ def _bins(value: Any) -> Any:
         edges = tuple(map(float, value))
         if all(low < high for low, high in pairwise(edges)):
             return edges
-    message = "a positive bin width, a list of rising edges, or auto"
-    raise ValueError(message)
+    raise ValueError("a positive bin width, a list of rising edges, or auto")
 
 
 def _sidebands(value: Any) -> Any:
@@ -75,16 +63,14 @@ def _sidebands(value: Any) -> Any:
     if is_number(value):
         if 0 < value < 1:
             return float(value)
-        message = "a fraction of the mass between 0 and 1, or a list of intervals"
-        raise ValueError(message)
+        raise ValueError("a fraction of the mass between 0 and 1, or a list of intervals")
     return _intervals(value)
 
 
 def _folds(value: Any) -> Any:
     if value == "half" or (isinstance(value, int) and not isinstance(value, bool) and value >= 3):
         return value
-    message = "a whole number of at least 3 (train, stop early, apply), or half"
-    raise ValueError(message)
+    raise ValueError("a whole number of at least 3 (train, stop early, apply), or half")
 
 
 _INTERVALS_SCHEMA: dict[str, Any] = {"type": "array", "items": INTERVAL_SCHEMA}
@@ -173,8 +159,7 @@ class RegionPlan(Block):
     @model_validator(mode="after")
     def _one_of_two(self) -> Self:
         if (self.windows is None) == (self.scan is None):
-            message = "with exactly one of 'windows' and 'scan'"
-            raise ValueError(message)
+            raise ValueError("with exactly one of 'windows' and 'scan'")
         return self
 
 

@@ -13,15 +13,6 @@ from bycatch.errors import ConfigError, DataError
 from bycatch.search.plan import RegionPlan, ScanPlan
 from bycatch.statistics.region import Region
 
-__all__ = [
-    "MINIMUM_FIT_BINS",
-    "Regions",
-    "bin_edges",
-    "resolve_regions",
-    "scan_windows",
-    "window_name",
-]
-
 Interval = tuple[float, float]
 
 MINIMUM_FIT_BINS = 6
@@ -90,8 +81,9 @@ def resolve_regions(plan: RegionPlan, mass: NDArray[np.float64]) -> Regions:
     """
     low, high = plan.fit_range
     if not (np.isfinite(low) and np.isfinite(high) and low < high):
-        message = f"'fit_range' is [{low:g}, {high:g}], but it must ascend: give [low, high]."
-        raise ConfigError(message)
+        raise ConfigError(
+            f"'fit_range' is [{low:g}, {high:g}], but it must ascend: give [low, high]."
+        )
     windows = _windows(plan)
     edges = _unite(bin_edges(plan, windows), windows)
     regions = tuple(Region(window, _sidebands(plan, window), plan.fit_range) for window in windows)
@@ -127,18 +119,18 @@ def scan_windows(scan: ScanPlan) -> tuple[Interval, ...]:
     ((90.0, 110.0), (99.0, 121.0))
     """
     if not (0.0 < scan.width < 2.0 and scan.step > 0.0 and 0.0 < scan.first <= scan.last):
-        message = (
+        raise ConfigError(
             f"The scan has first {scan.first:g}, last {scan.last:g}, width {scan.width:g} and "
             f"step {scan.step:g}, but it needs 0 < first <= last, 0 < width < 2 and step > 0."
         )
-        raise ConfigError(message)
     # centres in geometric steps: windows are a fraction of their centre wide
     ratio = 1.0 + scan.step * scan.width
     # 1e-9: a last centre that is hit but for rounding counts
     count = int(np.floor(np.log(scan.last / scan.first) / np.log(ratio) + 1e-9)) + 1
     if count > 1000:
-        message = f"The scan has {count} windows, more than 1000: use a larger step or width."
-        raise ConfigError(message)
+        raise ConfigError(
+            f"The scan has {count} windows, more than 1000: use a larger step or width."
+        )
     centres = scan.first * ratio ** np.arange(count)
     half = scan.width / 2.0
     # Rounded to 12 digits, so that edges print and compare as a person would write them.
@@ -175,17 +167,17 @@ def bin_edges(plan: RegionPlan, windows: Sequence[Interval]) -> NDArray[np.float
     if isinstance(plan.bins, tuple):
         edges = np.asarray(plan.bins, dtype=np.float64)
         if edges.size < 2 or not np.all(np.diff(edges) > 0.0):
-            message = "'bins' lists edges that do not ascend: sort them and drop repeated ones."
-            raise ConfigError(message)
+            raise ConfigError(
+                "'bins' lists edges that do not ascend: sort them and drop repeated ones."
+            )
         inner = edges[(edges > low) & (edges < high)]
         return np.concatenate([[low], inner, [high]])
     width = float(plan.bins)
     if not 0.0 < width < high - low:
-        message = (
+        raise ConfigError(
             f"'bins' is {width:g}, but a bin width must be positive and smaller than the fit "
             f"range of {high - low:g}."
         )
-        raise ConfigError(message)
     count = int(np.floor((high - low) / width + _SLIVER)) + 1
     regular = low + width * np.arange(count, dtype=np.float64)
     rest = high - regular[-1]
@@ -221,23 +213,19 @@ def _windows(plan: RegionPlan) -> tuple[Interval, ...]:
     scanned = plan.scan is not None
     windows = scan_windows(plan.scan) if plan.scan is not None else plan.windows
     if not windows:
-        message = "There are no windows: list them under 'windows', or give a scan."
-        raise ConfigError(message)
+        raise ConfigError("There are no windows: list them under 'windows', or give a scan.")
     for a, b in windows:
         if not a < b:
-            message = f"The window [{a:g}, {b:g}] does not ascend: give [low, high]."
-            raise ConfigError(message)
+            raise ConfigError(f"The window [{a:g}, {b:g}] does not ascend: give [low, high].")
         if a < low or b > high:
             remedy = "move 'first' or 'last'" if scanned else "move it"
-            message = (
+            raise ConfigError(
                 f"The window [{a:g}, {b:g}] is outside of the fit range [{low:g}, {high:g}]: "
                 f"{remedy}, or widen 'fit_range'."
             )
-            raise ConfigError(message)
     ordered = tuple(sorted((float(a), float(b)) for a, b in windows))
     if len(set(ordered)) < len(ordered):
-        message = "The same window is listed twice under 'windows': remove one of them."
-        raise ConfigError(message)
+        raise ConfigError("The same window is listed twice under 'windows': remove one of them.")
     return ordered
 
 
@@ -250,11 +238,10 @@ def _sidebands(plan: RegionPlan, window: Interval) -> tuple[Interval, ...]:
         asked = _explicit_sidebands(plan.sidebands, window, plan)
     else:
         if not plan.sidebands > 0.0:
-            message = (
+            raise ConfigError(
                 f"'sidebands' is {plan.sidebands:g}, but the width of a side must be a positive "
                 "fraction of the window's centre: for example 0.12."
             )
-            raise ConfigError(message)
         side = plan.sidebands * (window[0] + window[1]) / 2.0
         asked = ((window[0] - side, window[1] + side),)
     parts: list[Interval] = []
@@ -264,11 +251,10 @@ def _sidebands(plan: RegionPlan, window: Interval) -> tuple[Interval, ...]:
             if clipped[1] - clipped[0] > _SLIVER * (high - low):
                 parts.append((float(clipped[0]), float(clipped[1])))
     if not parts:
-        message = (
+        raise ConfigError(
             f"The window [{window[0]:g}, {window[1]:g}] has no training sidebands inside of the "
             f"fit range [{low:g}, {high:g}]: widen 'fit_range' or 'sidebands'."
         )
-        raise ConfigError(message)
     return tuple(sorted(parts))
 
 
@@ -278,24 +264,21 @@ def _explicit_sidebands(
     ordered = tuple(sorted(sidebands))
     for a, b in ordered:
         if not a < b:
-            message = f"The sideband [{a:g}, {b:g}] does not ascend: give [low, high]."
-            raise ConfigError(message)
+            raise ConfigError(f"The sideband [{a:g}, {b:g}] does not ascend: give [low, high].")
     for (a, b), (c, d) in pairwise(ordered):
         if c < b:
-            message = (
+            raise ConfigError(
                 f"The sidebands [{a:g}, {b:g}] and [{c:g}, {d:g}] overlap: join them into one."
             )
-            raise ConfigError(message)
     # In a scan the sidebands serve all windows, and each window is cut out of them; beside a
     # single window an overlap is a mistake.
     alone = plan.windows is not None and len(plan.windows) == 1
     for a, b in ordered:
         if alone and max(a, window[0]) < min(b, window[1]):
-            message = (
+            raise ConfigError(
                 f"The sideband [{a:g}, {b:g}] overlaps the window [{window[0]:g}, "
                 f"{window[1]:g}]: end it at the window's edge."
             )
-            raise ConfigError(message)
     return ordered
 
 
@@ -304,18 +287,16 @@ def _require_bins(regions: Regions, region: Region) -> None:
     name = f"[{region.window[0]:g}, {region.window[1]:g}]"
     if inside[0] or inside[-1]:
         side = "lower" if inside[0] else "upper"
-        message = (
+        raise ConfigError(
             f"The window {name} touches the {side} end of the fit range, and the background under "
             "it would be extrapolated: widen 'fit_range' or move the window."
         )
-        raise ConfigError(message)
     outside = int(np.count_nonzero(~inside))
     if outside < MINIMUM_FIT_BINS:
-        message = (
+        raise ConfigError(
             f"Outside of the window {name} there are {outside} bins, but a fit needs "
             f"{MINIMUM_FIT_BINS}: use narrower 'bins' or a wider 'fit_range'."
         )
-        raise ConfigError(message)
 
 
 def _require_events(region: Region, mass: NDArray[np.float64]) -> None:
@@ -324,14 +305,12 @@ def _require_events(region: Region, mass: NDArray[np.float64]) -> None:
     if mass.size:
         spread = f"they lie between {float(mass.min()):g} and {float(mass.max()):g}"
     if not region.in_window(mass).any():
-        message = (
+        raise DataError(
             f"The window {name} holds none of the {mass.size} events ({spread}): check the unit "
             "of 'resonance', or move the window."
         )
-        raise DataError(message)
     if not region.in_sidebands(mass).any():
-        message = (
+        raise DataError(
             f"The training sidebands of {name} hold none of the {mass.size} events ({spread}): "
             "widen 'sidebands'."
         )
-        raise DataError(message)

@@ -8,18 +8,6 @@ from typing import Any, ClassVar
 
 from bycatch.tasks.result import Result
 
-__all__ = [
-    "Check",
-    "DensityCurve",
-    "Evaluation",
-    "FeatureComparison",
-    "LearningCurve",
-    "Look",
-    "SearchResult",
-    "Spectrum",
-    "TemplateEstimate",
-]
-
 
 @dataclass(frozen=True)
 class TemplateEstimate:

@@ -37,8 +37,6 @@ from bycatch.statistics.significance.toys import block_sizes, toy_task
 from bycatch.tasks.run import Run
 from bycatch.template import get_template
 
-__all__ = ["describe_plan", "run_search"]
-
 Floats = NDArray[np.float64]
 
 
@@ -143,8 +141,7 @@ def _fit_looks(
             run.progress.advance()
     if all(np.isnan(look.r) for look in looks):
         reasons = sorted({look.look.status for look in looks})
-        message = f"No look could be fitted: {'; '.join(reasons)}."
-        raise FitError(message)
+        raise FitError(f"No look could be fitted: {'; '.join(reasons)}.")
     return looks
 
 
@@ -226,8 +223,7 @@ def describe_plan(plan: SearchPlan) -> str:
     scan = plan.regions.scan
     n_windows = len(scan_windows(scan) if scan else plan.regions.windows or ())
     if n_windows == 0:
-        message = "The plan has no windows; give regions.windows or regions.scan."
-        raise DataError(message)
+        raise DataError("The plan has no windows; give regions.windows or regions.scan.")
     per_fold = [template_of(method).members or plan.members for method in plan.methods]
     folds = 1 if plan.folds == "half" else plan.folds
     trainings = n_windows * folds * sum(per_fold)

@@ -20,8 +20,6 @@ from bycatch.tasks.random import child_seed
 from bycatch.template import SidebandDensity
 from bycatch.template.base import Template, TrainingSet
 
-__all__ = ["Scored", "gather", "score_by_fold", "score_window"]
-
 CHUNK = 100_000
 """Rows that are scored at once: 50 members of 100,000 float32 scores are 20 MB."""
 
@@ -146,11 +144,10 @@ def _ensemble(
     if own is not None:
         return own
     if method.classifier is None:
-        message = (
+        raise ConfigError(
             f"The template {method.template!r} has no score of its own: name a 'classifier' for "
             "it, for example trees."
         )
-        raise ConfigError(message)
     return make_classifier(method.classifier, scores.size, **dict(method.options))
 
 

@@ -21,8 +21,6 @@ from bycatch.tasks.run import Run
 from bycatch.tasks.store import Step
 from bycatch.template import SidebandDensity
 
-__all__ = ["ScoringTask", "score_all", "share_sample"]
-
 _ARRAYS = (
     "score",
     "spread",
@@ -143,8 +141,9 @@ def _load(step: Step) -> Scored:
     arrays, document = step.load_arrays(), step.load_json()
     missing = [name for name in _ARRAYS if name not in arrays]
     if missing:
-        message = f"A stored step lacks {', '.join(missing)}; remove the run folder's steps."
-        raise RunFolderError(message)
+        raise RunFolderError(
+            f"A stored step lacks {', '.join(missing)}; remove the run folder's steps."
+        )
     return Scored(
         **{name: arrays[name] for name in _ARRAYS},
         n_folds=int(document["n_folds"]),

@@ -21,8 +21,6 @@ from bycatch.search.scored import Scored
 from bycatch.statistics.region import Region
 from bycatch.tasks.random import stream
 
-__all__ = ["Selection", "select"]
-
 
 @dataclass(frozen=True)
 class Selection:
@@ -88,16 +86,16 @@ def select(
     """
     points = np.asarray(working_points, dtype=np.float64)
     if points.size == 0 or not np.all((points > 0.0) & (points <= 1.0)):
-        message = f"'working_points' is {list(working_points)}, but each must be in (0, 1]."
-        raise ConfigError(message)
+        raise ConfigError(
+            f"'working_points' is {list(working_points)}, but each must be in (0, 1]."
+        )
     template = _template(scored, sample, template_rows, seed)
     if not template.weight.sum() > 0.0:
         window = f"[{region.window[0]:g}, {region.window[1]:g}]"
-        message = (
+        raise DataError(
             f"The window {window} has no unseen template events of positive weight to set its "
             "thresholds on: widen 'sidebands'."
         )
-        raise DataError(message)
     order = np.argsort(points)  # tight to loose: the carried remainders need that order
     passed = _thresholds(template, points[order], scored.n_folds)
     thresholds, tie_breakers = np.empty_like(passed[0]), np.empty_like(passed[1])

@@ -16,15 +16,6 @@ from bycatch.search.result import Spectrum
 from bycatch.search.sample import Sample
 from bycatch.statistics.fits.poisson import BatchFit
 
-__all__ = [
-    "LookKey",
-    "SelectedSpectrum",
-    "shown_edges",
-    "shown_spectrum",
-    "spectrum_of",
-    "without_negative_bins",
-]
-
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 

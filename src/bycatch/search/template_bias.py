@@ -23,8 +23,6 @@ from bycatch.search.scored import Scored
 from bycatch.search.selection import Selection
 from bycatch.statistics.region import Region
 
-__all__ = ["ClosurePoint", "SharedEvents", "TemplateBias", "count_windows", "measure_bias"]
-
 Floats = NDArray[np.float64]
 Index = NDArray[np.intp]
 

@@ -35,8 +35,6 @@ from bycatch.search.template_bias import (
 from bycatch.statistics.region import Region
 from bycatch.template import get_template
 
-__all__ = ["WindowCounts", "counting_z", "estimate_background", "with_templates"]
-
 Floats = NDArray[np.float64]
 
 

@@ -16,8 +16,6 @@ from bycatch.statistics.fits.background import SQRT_S, bin_offset, check_edges, 
 from bycatch.statistics.fits.poisson import BatchFit, check_counts, check_mask, fit_model
 from bycatch.statistics.fits.rates import Array, Integrated, LogLinear, RateModel
 
-__all__ = ["Background"]
-
 _NODES = 8  # Gauss-Legendre points per wide bin
 _INTEGRATE_ABOVE = 0.1  # of a bin's statistical error
 

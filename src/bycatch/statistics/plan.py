@@ -11,14 +11,11 @@ from pydantic import BeforeValidator, Field, PrivateAttr, WithJsonSchema
 from bycatch.fields import Block, Text
 from bycatch.statistics.background import Background
 
-__all__ = ["BackgroundPlan", "Order"]
-
 
 def _order(value: Any) -> Any:
     if value == "auto" or (isinstance(value, int) and not isinstance(value, bool) and value >= 1):
         return value
-    message = "a number of parameters, or auto"
-    raise ValueError(message)
+    raise ValueError("a number of parameters, or auto")
 
 
 Order = Annotated[

@@ -22,8 +22,6 @@ from typing import Any, TypeVar
 from bycatch.errors import BycatchError, TaskError
 from bycatch.tasks.progress import Progress, SilentProgress
 
-__all__ = ["end_with_parent", "one_thread", "run_tasks"]
-
 Result = TypeVar("Result")
 
 _THREAD_VARIABLES = (
@@ -72,11 +70,9 @@ def run_tasks(
     """
     names = [name for name, _ in tasks]
     if len(set(names)) != len(names):
-        message = "The names of tasks must be unique."
-        raise ValueError(message)
+        raise ValueError("The names of tasks must be unique.")
     if workers < 1:
-        message = f"The number of workers must be at least 1, but it is {workers}."
-        raise ValueError(message)
+        raise ValueError(f"The number of workers must be at least 1, but it is {workers}.")
     progress = progress or SilentProgress()
     count = min(workers, len(tasks))
     source = _inline(function, tasks) if count <= 1 else _in_processes(function, tasks, count)

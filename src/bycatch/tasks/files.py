@@ -10,8 +10,6 @@ from pathlib import Path
 
 from bycatch.errors import StorageError
 
-__all__ = ["TEMPORARY_PREFIX", "atomic_file", "atomic_write", "file_signature"]
-
 TEMPORARY_PREFIX = ".tmp-"
 """Start of the name of a file that is being written."""
 

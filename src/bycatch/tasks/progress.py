@@ -11,8 +11,6 @@ if TYPE_CHECKING:
 
     import rich.progress as rich_progress
 
-__all__ = ["Progress", "SilentProgress", "TerminalProgress", "open_progress"]
-
 
 class Progress(ABC):
     """Stages of a run, one after the other; use as a context manager."""

@@ -10,14 +10,11 @@ import hashlib
 
 import numpy as np
 
-__all__ = ["child_seed", "stream"]
-
 
 def _key(part: str | int) -> int:
     if isinstance(part, int):
         if part < 0:
-            message = f"A stream's index must not be negative, but it is {part}."
-            raise ValueError(message)
+            raise ValueError(f"A stream's index must not be negative, but it is {part}.")
         return part
     return int.from_bytes(hashlib.sha256(part.encode()).digest()[:4], "little")
 

@@ -9,8 +9,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-__all__ = ["Plain", "Result", "document", "plain"]
-
 
 def plain(value: Any) -> Any:
     """Return `value` as plain JSON types.

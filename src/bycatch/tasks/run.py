@@ -19,8 +19,6 @@ from bycatch.tasks.progress import Progress, SilentProgress, open_progress
 from bycatch.tasks.result import plain
 from bycatch.tasks.store import RunFolder, Step, fingerprint
 
-__all__ = ["Job", "Run", "Runnable", "Task", "run_verb"]
-
 Found = TypeVar("Found")
 Kept = TypeVar("Kept")
 Task = tuple[str, Mapping[str, Any]]

@@ -37,8 +37,6 @@ from bycatch import __version__
 from bycatch.errors import RunFolderError, StorageError
 from bycatch.tasks.files import TEMPORARY_PREFIX, atomic_file, atomic_write, file_signature
 
-__all__ = ["RunFolder", "Step", "canonical_json", "fingerprint"]
-
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+=-]*(/[A-Za-z0-9][A-Za-z0-9._+=-]*)*")
 _JSON_KEY = "json-document"
 _RUN_FILE = "run.json"
@@ -99,8 +97,7 @@ class Step:
             content[_JSON_KEY] = np.frombuffer(text, dtype=np.uint8)
         for name, array in content.items():
             if array.dtype.hasobject:
-                message = f"The array {name!r} holds Python objects, which are never stored."
-                raise TypeError(message)
+                raise TypeError(f"The array {name!r} holds Python objects, which are never stored.")
         with atomic_file(self._arrays) as path, path.open("wb") as stream:
             np.savez(stream, **content)  # type: ignore[arg-type]  # names are the caller's
 
@@ -190,11 +187,13 @@ class RunFolder:
         try:
             path.mkdir(parents=True, exist_ok=True)
         except FileExistsError as error:
-            message = f"{path} is a file, not a run folder; choose another --output."
-            raise RunFolderError(message) from error
+            raise RunFolderError(
+                f"{path} is a file, not a run folder; choose another --output."
+            ) from error
         except OSError as error:
-            message = f"The run folder {path} cannot be made ({error.strerror})."
-            raise StorageError(message) from error
+            raise StorageError(
+                f"The run folder {path} cannot be made ({error.strerror})."
+            ) from error
         lock = _acquire(path / _LOCK_FILE)
         try:
             _claim(path, fingerprint, config_text)
@@ -239,11 +238,10 @@ class RunFolder:
             with path.open("a", encoding="utf-8") as stream:
                 stream.write(json.dumps(line, default=str) + "\n")
         except OSError as error:
-            message = (
+            raise StorageError(
                 f"{path} could not be written ({error.strerror or error}); earlier results are "
                 "untouched: make room and run the same command again."
-            )
-            raise StorageError(message) from error
+            ) from error
 
     def close(self) -> None:
         """Let another process work in the folder."""
@@ -258,8 +256,7 @@ class RunFolder:
 
     def _inside(self, folder: str, name: str) -> Path:
         if not _NAME.fullmatch(name):
-            message = f"{name!r} is no name for a file of a run folder."
-            raise ValueError(message)
+            raise ValueError(f"{name!r} is no name for a file of a run folder.")
         return self.path / folder / name
 
 
@@ -268,19 +265,19 @@ def _acquire(path: Path) -> IO[str]:
     try:
         lock = path.open("a+", encoding="utf-8")
     except OSError as error:
-        message = f"The run folder {path.parent} cannot be written ({error.strerror})."
-        raise StorageError(message) from error
+        raise StorageError(
+            f"The run folder {path.parent} cannot be written ({error.strerror})."
+        ) from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         lock.seek(0)
         owner = lock.read().strip() or "unknown"
         lock.close()
-        message = (
+        raise RunFolderError(
             f"The run folder {path.parent} is in use by process {owner}; "
             "wait for it or choose another --output."
-        )
-        raise RunFolderError(message) from error
+        ) from error
     except OSError:
         pass  # a file system without locks: go on without
     try:
@@ -291,8 +288,9 @@ def _acquire(path: Path) -> IO[str]:
     except OSError as error:
         with contextlib.suppress(OSError):
             lock.close()
-        message = f"The run folder {path.parent} cannot be written ({error.strerror})."
-        raise StorageError(message) from error
+        raise StorageError(
+            f"The run folder {path.parent} cannot be written ({error.strerror})."
+        ) from error
     return lock
 
 
@@ -306,25 +304,24 @@ def _claim(path: Path, fingerprint: str, config_text: str) -> None:
             if entry.name != _LOCK_FILE and not entry.name.startswith(TEMPORARY_PREFIX)
         )
         if foreign:
-            message = (
+            raise RunFolderError(
                 f"{path} is no run folder but holds {foreign[0]!r}; "
                 "choose another --output, nothing was written."
             )
-            raise RunFolderError(message)
         # config.yaml first: a folder that is killed between the two is refused by nobody
         _write_claim(path, run_file, fingerprint, config_text)
         return
     try:
         claim = json.loads(run_file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        message = f"{run_file} cannot be read ({error}); choose another --output."
-        raise RunFolderError(message) from error
+        raise RunFolderError(
+            f"{run_file} cannot be read ({error}); choose another --output."
+        ) from error
     if claim.get("fingerprint") != fingerprint:
-        message = (
+        raise RunFolderError(
             f"The run folder {path} belongs to another run: {_difference(path, claim, config_text)}"
             "; choose another --output or remove the folder, nothing was changed."
         )
-        raise RunFolderError(message)
 
 
 def _write_claim(path: Path, run_file: Path, fingerprint: str, config_text: str) -> None:

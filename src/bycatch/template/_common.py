@@ -9,16 +9,6 @@ from bycatch.errors import DataError
 from bycatch.statistics.region import Region
 from bycatch.template.base import TrainingSet
 
-__all__ = [
-    "assemble",
-    "assemble_synthetic",
-    "interval",
-    "require_events",
-    "require_finite",
-    "require_truth",
-    "require_weight",
-]
-
 
 def interval(bounds: tuple[float, float]) -> str:
     """Return a window as text for messages."""
@@ -42,11 +32,10 @@ def require_finite(
         The message counts the events of each kind.
     """
     if mass.ndim != 1 or X.ndim != 2 or len(X) != mass.size or weight.shape != mass.shape:
-        message = (
+        raise DataError(
             f"mass has shape {mass.shape}, X {X.shape} and weight {weight.shape}, but they must be "
             "(n_events,), (n_events, n_features) and (n_events,)."
         )
-        raise DataError(message)
     counts = {
         "mass": int(np.count_nonzero(~np.isfinite(mass))),
         "a feature": int(np.count_nonzero(~np.isfinite(X).all(axis=1))),
@@ -54,39 +43,35 @@ def require_finite(
     }
     if any(counts.values()):
         listed = ", ".join(f"{what}: {count}" for what, count in counts.items() if count)
-        message = (
+        raise DataError(
             f"Of {mass.size} events some have a NaN or infinite value ({listed}): drop these "
             "events or mend them."
         )
-        raise DataError(message)
 
 
 def require_events(rows: NDArray[np.int64], what: str, remedy: str) -> None:
     """Refuse an empty class."""
     if rows.size == 0:
-        message = f"There are no events {what}: {remedy}."
-        raise DataError(message)
+        raise DataError(f"There are no events {what}: {remedy}.")
 
 
 def require_weight(weight: NDArray[np.float64], what: str, region: Region) -> None:
     """Refuse a class whose weights do not sum to a positive number."""
     total = float(weight.sum())
     if not total > 0.0:
-        message = (
+        raise DataError(
             f"The weights of {what} of {interval(region.window)} sum to {total:g}, but they "
             "must sum to a positive number: check 'weight' or widen the region."
         )
-        raise DataError(message)
 
 
 def require_truth(label: NDArray[np.int8] | None, name: str) -> NDArray[np.int8]:
     """Return the truth labels or say why the method cannot go without them."""
     if label is None:
-        message = (
+        raise DataError(
             f"The template '{name}' is a yardstick that needs truth labels, but the sample has "
             "none: name them under 'truth', or use 'cwola'."
         )
-        raise DataError(message)
     return label
 
 

@@ -24,8 +24,6 @@ from bycatch.template._common import (
 from bycatch.template._sidebands import SHARING, SidebandDensity, cannot_share
 from bycatch.template.base import Template, TrainingSet
 
-__all__ = ["InterpolatedTemplate", "draw_masses", "require_density", "rising_weight"]
-
 LARGEST_OVERSAMPLE = 1000.0
 LARGEST_TEMPLATE = 20_000_000
 """Events of a template: with ten features some 2 GB while the set is put together."""
@@ -76,11 +74,10 @@ class InterpolatedTemplate(Options, Template):
         if self.shared and self.density not in SHARING:
             raise ConfigError(cannot_share(self.density))
         if not 0.0 < self.oversample <= LARGEST_OVERSAMPLE:
-            message = (
+            raise ConfigError(
                 f"The option 'oversample' is {self.oversample:g}, but it must be positive and at "
                 f"most {LARGEST_OVERSAMPLE:g}: 4 is the default."
             )
-            raise ConfigError(message)
         self.shares = self.density in SHARING if self.shared is None else self.shared
 
     def learned(self) -> tuple[tuple[str, Mapping[str, Any]], ...]:
@@ -147,23 +144,21 @@ class InterpolatedTemplate(Options, Template):
         # Rounding must not add an event where the product is a whole number.
         size = int(np.ceil(self.oversample * effective * (1.0 - 1e-9)))
         if size > LARGEST_TEMPLATE:
-            message = (
+            raise ConfigError(
                 f"The window {interval(region.window)} has {effective:.3g} effective events, so "
                 f"'oversample: {self.oversample:g}' asks for {size:.3g} template events, more than "
                 f"{LARGEST_TEMPLATE:.0e}: lower it."
             )
-            raise ConfigError(message)
         return size
 
 
 def require_density(name: str, key: str) -> None:
     """Refuse a density that does not exist (ConfigError); the message lists the nearest."""
     if name not in DENSITIES:
-        message = (
+        raise ConfigError(
             f"There is no density {name!r}; the nearest are {nearest(name, DENSITIES)}. "
             f"Name one of them under {key!r}."
         )
-        raise ConfigError(message)
 
 
 def rising_weight(

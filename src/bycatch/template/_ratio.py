@@ -18,8 +18,6 @@ from bycatch.learn.members import check_features
 from bycatch.template._common import interval
 from bycatch.template._sidebands import SidebandDensity
 
-__all__ = ["DensityRatio", "two_masses"]
-
 _KIND = "density-ratio"
 
 
@@ -206,11 +204,10 @@ class DensityRatio:
             )
         bad = int((~np.isfinite(ratio)).any(axis=0).sum())
         if bad:
-            message = (
+            raise FitError(
                 f"The density ratio of the window {interval(self.window)} is not a finite number "
                 f"for {bad} of {len(inner)} events: train the densities longer, or cut outliers."
             )
-            raise FitError(message)
         return ratio
 
     def predict(
@@ -261,11 +258,9 @@ class DensityRatio:
             ratio.mass_weights = checkpoint.arrays["mass_weights"]
             ratio.folds = checkpoint.arrays["folds"]
             if ratio.window not in background.windows:
-                message = f"the background does not cover {interval(ratio.window)}"
-                raise ValueError(message)
+                raise ValueError(f"the background does not cover {interval(ratio.window)}")
             if ratio.folds.shape != (len(inside.histories_),):
-                message = f"{ratio.folds.size} folds for {len(inside.histories_)} members"
-                raise ValueError(message)
+                raise ValueError(f"{ratio.folds.size} folds for {len(inside.histories_)} members")
             try:
                 # a trial evaluation: a damaged file must fail here and not in the search
                 inside.log_prob(background.bounds)

@@ -26,8 +26,6 @@ from bycatch.represent.scaling import LogitStandardise
 from bycatch.tasks.random import child_seed, stream
 from bycatch.template._common import interval, require_finite
 
-__all__ = ["SHARING", "SidebandDensity"]
-
 Window = tuple[float, float]
 
 SHARING = ("matching",)
@@ -204,11 +202,10 @@ class SidebandDensity:
         wanted = (float(window[0]), float(window[1]))
         if wanted not in self.windows:
             covered = ", ".join(interval(known) for known in self.windows)
-            message = (
+            raise DataError(
                 f"The background density has no model that is blind to the window "
                 f"{interval(window)}; it covers {covered}. Train it with this window."
             )
-            raise DataError(message)
         return self.windows.index(wanted)
 
     def clip(self, X: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -299,11 +296,10 @@ class SidebandDensity:
         values = np.asarray(mass, dtype=np.float64)
         bad = ~((values >= self.span[0]) & (values <= self.span[1]))
         if bad.any():
-            message = (
+            raise DataError(
                 f"{int(bad.sum())} of {values.size} masses lie outside of {interval(self.span)}, "
                 "where the density was learned: it cannot be extrapolated."
             )
-            raise DataError(message)
         return np.asarray(np.log(values))
 
     def save(self, folder: Path) -> None:
@@ -348,22 +344,19 @@ class SidebandDensity:
 
 def _checked_windows(windows: Sequence[Window], span: Window, density: str) -> tuple[Window, ...]:
     if not 0.0 < span[0] < span[1]:
-        message = (
+        raise ConfigError(
             f"A density of the sidebands is learned in log m, but the fit range is "
             f"{interval(span)}: it must ascend and begin above 0."
         )
-        raise ConfigError(message)
     unique = tuple(dict.fromkeys((float(low), float(high)) for low, high in windows))
     if not unique:
-        message = "A density of the sidebands needs at least one window: list one."
-        raise ConfigError(message)
+        raise ConfigError("A density of the sidebands needs at least one window: list one.")
     for window in unique:
         if not span[0] <= window[0] < window[1] <= span[1]:
-            message = (
+            raise ConfigError(
                 f"The window {interval(window)} is not inside of {interval(span)}, where the "
                 "density is learned: widen 'fit_range' or move the window."
             )
-            raise ConfigError(message)
     if len(unique) > 1 and density not in SHARING:
         raise ConfigError(cannot_share(density))
     return unique
@@ -388,9 +381,8 @@ def _require_sides(outside: NDArray[np.float64], window: Window, span: Window) -
         ("above", int(np.count_nonzero(outside >= window[1]))),
     ):
         if count == 0:
-            message = (
+            raise DataError(
                 f"There are no events {side} the window {interval(window)} in {interval(span)}, "
                 "so its background would be extrapolated instead of interpolated: widen "
                 "'fit_range' or move the window."
             )
-            raise DataError(message)

@@ -42,8 +42,6 @@ from bycatch.template._ratio import DensityRatio, two_masses
 from bycatch.template._sidebands import SidebandDensity
 from bycatch.template.base import TrainingSet
 
-__all__ = ["Anode"]
-
 _Nodes = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
@@ -84,11 +82,10 @@ class Anode(InterpolatedTemplate):
         super().__post_init__()
         require_density(self.window_density, "window_density")
         if self.members < 1:
-            message = (
+            raise ConfigError(
                 f"The option 'members' is {self.members!r}, but it must be at least 1: it is the "
                 "number of densities of the window per fold."
             )
-            raise ConfigError(message)
 
     def learned(self) -> tuple[tuple[str, Mapping[str, Any]], ...]:
         """Return name and options of the sidebands' and of the window's density."""
@@ -129,8 +126,7 @@ class Anode(InterpolatedTemplate):
             Where no training set was made yet.
         """
         if self._last is None:
-            message = "The ratio of 'anode' belongs to a window: call 'training_set' first."
-            raise DataError(message)
+            raise DataError("The ratio of 'anode' belongs to a window: call 'training_set' first.")
         background, window, nodes = self._last
         ratio = DensityRatio(
             members,

@@ -19,8 +19,6 @@ from bycatch.learn.base import ClassifierEnsemble
 from bycatch.learn.callbacks import Callback
 from bycatch.statistics.region import Region
 
-__all__ = ["Template", "TrainingSet"]
-
 
 @dataclass(frozen=True)
 class TrainingSet:

@@ -32,8 +32,6 @@ from typing import ClassVar
 
 from bycatch.template._interpolated import InterpolatedTemplate
 
-__all__ = ["Cathode"]
-
 
 class Cathode(InterpolatedTemplate):
     """Class 1 is the window, class 0 samples of the sidebands' density at the window's masses.

@@ -37,15 +37,6 @@ from bycatch.statistics.region import Region
 from bycatch.template._common import assemble, interval, require_events, require_finite
 from bycatch.template.base import Template, TrainingSet
 
-__all__ = [
-    "Cwola",
-    "CwolaHunting",
-    "balance_sides",
-    "mixed_ratio",
-    "mixed_samples",
-    "pure_ratio",
-]
-
 PathArgument = str | Path | Sequence[str | Path]
 
 
@@ -263,8 +254,9 @@ def pure_ratio(ratio: ArrayLike, f1: float, f2: float) -> NDArray[np.float64]:
         Unless f1 > f2: equal fractions say nothing about L.
     """
     if not 0.0 <= f2 < f1 <= 1.0:
-        message = f"The ratio can be inverted for 0 <= f2 < f1 <= 1, not for {f1:g} and {f2:g}."
-        raise ValueError(message)
+        raise ValueError(
+            f"The ratio can be inverted for 0 <= f2 < f1 <= 1, not for {f1:g} and {f2:g}."
+        )
     mixed = np.asarray(ratio, dtype=np.float64)
     # a learned ratio may lie beyond what the fractions allow
     above = np.maximum(mixed * (1.0 - f2) - (1.0 - f1), 0.0)
@@ -306,17 +298,15 @@ def mixed_samples(
     from bycatch.events import derive  # noqa: PLC0415 - pyarrow and uproot are slow
 
     if path_2 is None and where_1 == where_2:
-        message = (
+        raise DataError(
             f"Both samples are the same events (where: {where_1!r}): give two cuts or two files."
         )
-        raise DataError(message)
     parts = []
     for path, where in ((path_1, where_1), (path_1 if path_2 is None else path_2, where_2)):
         columns = derive(path, features, where=where)
         part = np.stack([columns[name] for name in features], axis=1).astype(np.float32)
         if part.shape[0] == 0:
-            message = f"No event of {path} passes {where!r}: loosen the cut."
-            raise DataError(message)
+            raise DataError(f"No event of {path} passes {where!r}: loosen the cut.")
         parts.append(part)
     sample = np.repeat(np.array([1, 0], dtype=np.int8), [part.shape[0] for part in parts])
     return np.concatenate(parts), sample
@@ -330,23 +320,21 @@ def _checked(
     which = np.asarray(sample)
     w = np.ones(which.shape) if weight is None else np.asarray(weight, dtype=np.float64)
     if features.ndim != 2 or which.shape != features.shape[:1] or w.shape != which.shape:
-        message = (
+        raise DataError(
             f"X has shape {features.shape}, sample {which.shape} and weight {w.shape}, but they "
             "must be (n_events, n_features), (n_events,) and (n_events,)."
         )
-        raise DataError(message)
     if not (np.isfinite(features).all() and np.isfinite(w).all()):
-        message = "X or weight holds NaN or infinite values: drop or replace those events first."
-        raise DataError(message)
+        raise DataError(
+            "X or weight holds NaN or infinite values: drop or replace those events first."
+        )
     if not np.isin(which, (0, 1)).all():
-        message = f"'sample' must be 0 or 1, but it holds {np.unique(which)[:5].tolist()}."
-        raise DataError(message)
+        raise DataError(f"'sample' must be 0 or 1, but it holds {np.unique(which)[:5].tolist()}.")
     for value in (0, 1):
         count = int(np.count_nonzero(which == value))
         if count < 10 * n_folds:
-            message = (
+            raise DataError(
                 f"Sample {value} has {count} events, but {n_folds} folds need at least "
                 f"{10 * n_folds}: use more events or fewer folds."
             )
-            raise DataError(message)
     return features, which.astype(np.int8), w

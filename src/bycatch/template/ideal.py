@@ -35,8 +35,6 @@ from bycatch.template._common import (
 )
 from bycatch.template.base import Template, TrainingSet
 
-__all__ = ["Ideal"]
-
 
 class Ideal(Options, Template):
     """Class 1 is the window's data, class 0 true background of the same window."""

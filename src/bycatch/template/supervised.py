@@ -31,8 +31,6 @@ from bycatch.template._common import (
 )
 from bycatch.template.base import Template, TrainingSet
 
-__all__ = ["Supervised"]
-
 
 class Supervised(Template):
     """Class 1 is the window's true signal, class 0 its true background."""

@@ -22,8 +22,6 @@ from bycatch.learn.threads import one_torch_thread
 from bycatch.trigger.extras import optional
 from bycatch.trigger.onnx_export import OnnxScore
 
-__all__ = ["Size", "Timing", "matmul_bound", "measure", "size_of"]
-
 _WARM_UP = 5
 
 
@@ -85,8 +83,7 @@ def size_of(path: Path | str) -> Size:
         model = onnx.load(str(path))
         graph = onnx.shape_inference.infer_shapes(model, strict_mode=True).graph
     except Exception as error:
-        message = f"{path} is no ONNX graph ({type(error).__name__})."
-        raise InputError(message) from error
+        raise InputError(f"{path} is no ONNX graph ({type(error).__name__}).") from error
     shapes = {entry.name: tuple(entry.dims) for entry in graph.initializer}
     for entry in (*graph.input, *graph.value_info, *graph.output):
         # The number of rows is open; here it is one.

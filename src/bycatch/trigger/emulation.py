@@ -17,8 +17,6 @@ from bycatch.learn.members import check_members
 from bycatch.trigger.fixed_point import FixedPoint
 from bycatch.trigger.student import Student
 
-__all__ = ["FixedNetwork", "fixed_network"]
-
 
 @dataclass(frozen=True)
 class FixedNetwork:
@@ -54,11 +52,10 @@ class FixedNetwork:
         """
         X = np.asarray(X, dtype=np.float64)
         if X.ndim != 2 or X.shape[1] != len(self.shift):
-            message = (
+            raise DataError(
                 f"The network takes rows of {len(self.shift)} features, but was given the shape "
                 f"{X.shape}."
             )
-            raise DataError(message)
         return self.inputs.quantise((X - self.shift) / self.scale)
 
     def run(self, X: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -13,8 +13,6 @@ from scipy.stats import beta
 from bycatch.evaluate.sizes import kish
 from bycatch.tasks.result import document
 
-__all__ = ["Estimate", "binomial_interval", "weighted_fraction"]
-
 
 @dataclass(frozen=True)
 class Estimate:

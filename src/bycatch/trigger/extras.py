@@ -7,8 +7,6 @@ from typing import Any
 
 from bycatch.errors import InputError
 
-__all__ = ["optional"]
-
 
 def optional(module: str) -> Any:
     """Return a library of the extra ``[export]``.
@@ -26,5 +24,6 @@ def optional(module: str) -> Any:
     try:
         return import_module(module)
     except ImportError:
-        message = f'Exporting a score needs {module}: pip install "bycatch[export]".'
-        raise InputError(message) from None
+        raise InputError(
+            f'Exporting a score needs {module}: pip install "bycatch[export]".'
+        ) from None

@@ -25,8 +25,6 @@ from torch import Tensor
 
 from bycatch.errors import ConfigError
 
-__all__ = ["FixedPoint", "straight_through"]
-
 _MOST_BITS = 52
 _SPEC = re.compile(r"^(u?)fixed<\s*(\d+)\s*,\s*(-?\d+)\s*(?:,\s*(RND|TRN)\s*,\s*(SAT|WRAP)\s*)?>$")
 
@@ -62,17 +60,15 @@ class FixedPoint:
         ConfigError
         """
         if not 1 <= self.width <= _MOST_BITS:
-            message = (
+            raise ConfigError(
                 f"A fixed-point number has 1 to {_MOST_BITS} bits here, but 'width' is "
                 f"{self.width}."
             )
-            raise ConfigError(message)
         if self.rounding not in {"RND", "TRN"} or self.overflow not in {"SAT", "WRAP"}:
-            message = (
+            raise ConfigError(
                 f"Rounding is 'RND' or 'TRN' and overflow 'SAT' or 'WRAP', not {self.rounding!r} "
                 f"and {self.overflow!r}."
             )
-            raise ConfigError(message)
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -85,11 +81,10 @@ class FixedPoint:
         """
         match = _SPEC.match(text.strip())
         if match is None:
-            message = (
+            raise ConfigError(
                 f"{text!r} is no fixed-point format: write fixed<WIDTH,INTEGER> or "
                 "ufixed<WIDTH,INTEGER,RND|TRN,SAT|WRAP>."
             )
-            raise ConfigError(message)
         unsigned, width, integer, rounding, overflow = match.groups()
         return cls(int(width), int(integer), not unsigned, rounding or "RND", overflow or "SAT")
 
@@ -155,8 +150,9 @@ def straight_through(x: Tensor, form: FixedPoint) -> Tensor:
         Where the format wraps.
     """
     if form.overflow != "SAT":
-        message = f"The format {form} wraps around and cannot be trained with: let it saturate."
-        raise ConfigError(message)
+        raise ConfigError(
+            f"The format {form} wraps around and cannot be trained with: let it saturate."
+        )
     low, high = (limit * form.step for limit in form.limits)
     inside = x.clamp(low, high)
     shift = 0.5 if form.rounding == "RND" else 0.0

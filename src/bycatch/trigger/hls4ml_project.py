@@ -28,8 +28,6 @@ from bycatch.trigger.emulation import FixedNetwork
 from bycatch.trigger.extras import optional
 from bycatch.trigger.fixed_point import FixedPoint
 
-__all__ = ["Agreement", "Project", "write_project"]
-
 
 @dataclass(frozen=True)
 class Agreement:
@@ -78,10 +76,9 @@ class Project:
                 with _quiet():
                     self.model.compile()
             except Exception as error:
-                message = (
+                raise FitError(
                     f"The project in {self.folder} cannot be compiled ({error}); it needs g++."
-                )
-                raise FitError(message) from error
+                ) from error
             self._compiled = True
         given = np.ascontiguousarray(self.network.standardised(X), dtype=np.float32)
         return np.asarray(self.model.predict(given), dtype=np.float64).reshape(len(given))

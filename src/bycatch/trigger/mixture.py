@@ -20,8 +20,6 @@ from bycatch.trigger.estimates import Estimate, weighted_fraction
 from bycatch.trigger.rates import Rate
 from bycatch.trigger.tail import ScoreTail
 
-__all__ = ["Counted", "Mixture", "Of", "ScoredSample"]
-
 Floats = NDArray[np.float64]
 Of = Literal["rate", "pure_rate"]
 
@@ -92,11 +90,10 @@ class Mixture:
     ) -> None:
         for sample in samples:
             if not sample.weight.sum() > 0.0:
-                message = (
+                raise DataError(
                     f"The weights of {sample.name!r} sum to {sample.weight.sum():.3g} in "
                     f"{len(sample.weight)} events; check its files and its 'where'."
                 )
-                raise DataError(message)
         self.samples, self.rates = tuple(samples), dict(rates)
         self.start, self.level = start, level
         self._tails: dict[tuple[Of, str, float], ScoreTail] = {}

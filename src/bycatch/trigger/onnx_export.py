@@ -32,8 +32,6 @@ from bycatch.trigger.extras import optional
 if TYPE_CHECKING:
     from bycatch.score.base import Score
 
-__all__ = ["OnnxScore", "Parity", "check_parity", "export_onnx"]
-
 _TRACED_ROWS = 3
 """Rows of the example that the graph is made from; any number may be scored."""
 
@@ -102,12 +100,11 @@ def export_onnx(
     optional("onnxscript")
     onnx = optional("onnx")
     if not isinstance(score, NeuralScore) or not score.has_graph:
-        message = (
+        raise ConfigError(
             f"The score '{score.kind}' is not made of networks alone, or its computation depends "
             "on the events, so that it cannot become a graph; "
             "compress it into a student (bycatch.trigger.student) and export that."
         )
-        raise ConfigError(message)
     shape = score._fitted_shape()  # noqa: SLF001 - says whether it is trained
     chosen = check_members(members, score.members)
     name = score._named(name)  # noqa: SLF001
@@ -188,8 +185,7 @@ class OnnxScore:
         try:
             content = Path(path).read_bytes()
         except OSError as error:
-            message = f"The graph {path} cannot be read ({error.strerror})."
-            raise InputError(message) from error
+            raise InputError(f"The graph {path} cannot be read ({error.strerror}).") from error
         try:
             self.session = runtime.InferenceSession(
                 content, options, providers=["CPUExecutionProvider"]
@@ -197,8 +193,9 @@ class OnnxScore:
             entries = self.session.get_modelmeta().custom_metadata_map
             self.notes: dict[str, Any] = json.loads(entries["bycatch"])
         except Exception as error:
-            message = f"{path} is no graph of a score of bycatch ({type(error).__name__})."
-            raise InputError(message) from error
+            raise InputError(
+                f"{path} is no graph of a score of bycatch ({type(error).__name__})."
+            ) from error
         self.path = Path(path)
         self._inputs = [entry.name for entry in self.session.get_inputs()]
 
@@ -217,11 +214,10 @@ class OnnxScore:
             given["mask"] = np.ascontiguousarray(mask, dtype=np.bool_)
         shape = tuple(self.notes["shape"])
         if sorted(given) != sorted(self._inputs) or given["x"].shape[1:] != shape:
-            message = (
+            raise DataError(
                 f"The graph {self.path} takes {', '.join(self._inputs)} with rows of the shape "
                 f"{shape}, but was given {', '.join(given)} with {given['x'].shape[1:]}."
             )
-            raise DataError(message)
         found: list[NDArray[Any]] = self.session.run(None, given)
         return found
 
@@ -246,8 +242,7 @@ class OnnxScore:
             Where the graph has no threshold.
         """
         if self.notes["threshold"] is None:
-            message = f"The graph {self.path} has no threshold; export it with one."
-            raise ConfigError(message)
+            raise ConfigError(f"The graph {self.path} has no threshold; export it with one.")
         return np.asarray(self.run(X, mask)[1], dtype=np.bool_)
 
 
@@ -284,8 +279,7 @@ def check_parity(
         Where there are no events.
     """
     if not len(X):
-        message = "There are no events to compare the graph with its score on."
-        raise DataError(message)
+        raise DataError("There are no events to compare the graph with its score on.")
     expected = score.score(X, mask, name=graph.notes["score"], members=members)
     found = graph.score(X, mask).astype(np.float64)
     difference = np.abs(found - expected) / np.maximum(1.0, np.abs(expected))

@@ -11,8 +11,6 @@ from scipy.stats import beta, spearmanr
 from bycatch.errors import DataError
 from bycatch.learn.members import check_option
 
-__all__ = ["Overlap", "overlap"]
-
 
 @dataclass(frozen=True)
 class Overlap:
@@ -64,15 +62,13 @@ def overlap(first: ArrayLike, second: ArrayLike, efficiency: float) -> Overlap:
     check_option("efficiency", efficiency, 0.0, 1.0)
     a, b = (np.asarray(values, dtype=np.float64) for values in (first, second))
     if a.shape != b.shape or a.ndim != 1:
-        message = f"Both scores need the same events, but they have {a.shape} and {b.shape}."
-        raise DataError(message)
+        raise DataError(f"Both scores need the same events, but they have {a.shape} and {b.shape}.")
     count = round(efficiency * len(a))
     if count < 1:
-        message = (
+        raise DataError(
             f"At an efficiency of {efficiency:g} none of {len(a)} events is kept; give at least "
             f"{int(np.ceil(1.0 / max(efficiency, 1e-300)))} events or a higher efficiency."
         )
-        raise DataError(message)
     # Fixed-point scores have ties at the cut; the order of the events breaks them.
     kept = np.zeros((2, len(a)), dtype=bool)
     for row, values in zip(kept, (a, b), strict=True):

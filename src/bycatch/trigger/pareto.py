@@ -28,8 +28,6 @@ from scipy.optimize import minimize_scalar
 from bycatch.errors import FitError
 from bycatch.evaluate.sizes import kish
 
-__all__ = ["SHAPE_BOUNDS", "ParetoFit", "fit_pareto", "log_survival", "plausible", "quantile"]
-
 Floats = NDArray[np.float64]
 
 SHAPE_BOUNDS = (-0.5, 2.0)
@@ -199,11 +197,10 @@ def fit_pareto(excess: Floats, weight: Floats | None = None) -> ParetoFit:
     raw = np.ones(len(excess)) if weight is None else np.asarray(weight, dtype=np.float64)
     total = float(raw.sum())
     if len(excess) < 3 or not total > 0.0 or not np.ptp(excess) > 0.0:
-        message = (
+        raise FitError(
             f"A tail needs at least three different excesses of positive weight, but there are "
             f"{len(excess)} of summed weight {total:.3g}; give more events or a lower threshold."
         )
-        raise FitError(message)
     w = raw / total
     unit = float(np.sqrt(np.mean(excess**2)))  # so that the start and its steps know no units
     scaled = excess / unit
@@ -213,11 +210,10 @@ def fit_pareto(excess: Floats, weight: Floats | None = None) -> ParetoFit:
     if at_bound:  # the likelihood still rises beyond: only the expected information is positive
         hessian = np.asarray(np.linalg.inv(_inverse_information(max(theta[0], _REGULAR))))
     if np.linalg.eigvalsh(hessian).min() <= 0.0:
-        message = (
+        raise FitError(
             f"The likelihood of the tail has no maximum ({len(excess)} excesses, effective number "
             f"{kish(raw):.3g}): negative weights or too few events; choose a lower threshold."
         )
-        raise FitError(message)
     n = kish(raw)
     covariance = np.asarray(np.linalg.inv(hessian) / n)
     return ParetoFit(float(theta[0]), float(np.exp(theta[1]) * unit), covariance, n, at_bound)

@@ -23,8 +23,6 @@ from bycatch.fields import (
 )
 from bycatch.trigger.rates import Luminosity
 
-__all__ = ["LuminosityPlan", "ModelPlan", "ProcessPlan", "TriggerPlan"]
-
 
 class ModelPlan(Block):
     """The score: a column of scored files, or a saved score that is applied to the events."""
@@ -41,11 +39,9 @@ class ModelPlan(Block):
     @model_validator(mode="after")
     def _one_of_two(self) -> Self:
         if (self.column is None) == (self.folder is None):
-            message = "with exactly one of 'column' and 'folder'"
-            raise ValueError(message)
+            raise ValueError("with exactly one of 'column' and 'folder'")
         if (self.folder is None) != (self.representation is None):
-            message = "with 'representation' where there is 'folder', and only there"
-            raise ValueError(message)
+            raise ValueError("with 'representation' where there is 'folder', and only there")
         return self
 
 

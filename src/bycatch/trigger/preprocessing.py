@@ -8,8 +8,6 @@ from torch import Tensor
 from bycatch.errors import ConfigError
 from bycatch.represent.images import check_reweighting
 
-__all__ = ["Columns", "Pixels"]
-
 _REACH = 4.0
 """Standard deviations at which the Gaussian is cut off, as in `bycatch.represent.images`."""
 
@@ -87,8 +85,7 @@ class Columns(torch.nn.Module):
     def __init__(self, scale: list[float], offset: list[float]) -> None:
         super().__init__()
         if len(scale) != len(offset):
-            message = f"'scale' has {len(scale)} columns, but 'offset' has {len(offset)}."
-            raise ConfigError(message)
+            raise ConfigError(f"'scale' has {len(scale)} columns, but 'offset' has {len(offset)}.")
         self.register_buffer("scale", torch.tensor(scale))
         self.register_buffer("offset", torch.tensor(offset))
 

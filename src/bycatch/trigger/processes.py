@@ -11,8 +11,6 @@ from bycatch.events.simulate.files import simulation_info
 from bycatch.trigger.plan import ProcessPlan, TriggerPlan
 from bycatch.trigger.rates import Normalisation, Rate, normalisation_of, process_rates
 
-__all__ = ["Process", "find_processes", "find_rates"]
-
 
 @dataclass(frozen=True)
 class Process:
@@ -50,11 +48,10 @@ def find_processes(plan: TriggerPlan) -> tuple[Process, ...]:
     ]
     for process in found:
         if process.kind == "signal" and process.normalisation.selected is None:
-            message = (
+            raise ConfigError(
                 f"'signals.{process.name}' needs 'acceptance' and 'trigger', since its files were "
                 "not made by bycatch simulate; efficiencies in the tables are absolute."
             )
-            raise ConfigError(message)
     return tuple(found)
 
 

@@ -8,8 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
-__all__ = ["rising_root", "weighted_quantile"]
-
 
 def weighted_quantile(
     values: NDArray[np.float64], share: NDArray[np.float64], probability: float

@@ -18,15 +18,6 @@ from typing import Any
 
 from bycatch.errors import ConfigError
 
-__all__ = [
-    "DAYS_PER_MONTH",
-    "Luminosity",
-    "Normalisation",
-    "Rate",
-    "normalisation_of",
-    "process_rates",
-]
-
 DAYS_PER_MONTH = 30.0
 _CM2_PER_FB = 1e-39
 _SECONDS_PER_DAY = 86_400.0
@@ -241,15 +232,13 @@ def _fractions(processes: Mapping[str, Normalisation]) -> dict[str, float]:
         return {}
     if len(given) < len(processes):
         missing = next(name for name in processes if name not in given)
-        message = (
+        raise ConfigError(
             f"The background {next(iter(given))!r} has a 'fraction' but {missing!r} has none; "
             "give it to all processes or to none."
         )
-        raise ConfigError(message)
     total = math.fsum(given.values())
     if abs(total - 1.0) > _FRACTIONS_TOLERANCE:
-        message = f"The fractions of the background sum to {total:.4g}, but must sum to 1."
-        raise ConfigError(message)
+        raise ConfigError(f"The fractions of the background sum to {total:.4g}, but must sum to 1.")
     # given to a few digits, fractions sum to 1 only about
     return {name: part / total for name, part in given.items()}
 
@@ -272,8 +261,7 @@ def _require_known(
         instead = (
             "the total 'events_per_month'" if fractions else "'events_per_month', or fractions"
         )
-        message = (
+        raise ConfigError(
             f"The rate of {name!r} is not known: {lacking} is missing and its files were not made "
             f"by bycatch simulate; give them, or {instead}."
         )
-        raise ConfigError(message)

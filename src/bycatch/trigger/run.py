@@ -17,8 +17,6 @@ from bycatch.trigger.tables import SignalRow, signal_row
 from bycatch.trigger.tail import ScoreTail
 from bycatch.trigger.working_point import WorkingPoint, working_point
 
-__all__ = ["TriggerResult", "run_trigger"]
-
 
 @dataclass(frozen=True, eq=False, repr=False)
 class TriggerResult(Result):

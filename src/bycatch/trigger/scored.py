@@ -22,8 +22,6 @@ from bycatch.trigger.processes import Process
 if TYPE_CHECKING:
     from bycatch.score.base import Score
 
-__all__ = ["CHUNK", "score_process"]
-
 CHUNK = 20_000
 """Events that are represented and scored at a time."""
 
@@ -55,15 +53,15 @@ def score_process(process: Process, score: ModelPlan, menu: str | None) -> Score
     else:
         sample = _read(process, score.column, menu)
     if not len(sample.score):
-        message = f"No event of {process.name!r} passes {process.where!r} in {process.path[0]}."
-        raise DataError(message)
+        raise DataError(
+            f"No event of {process.name!r} passes {process.where!r} in {process.path[0]}."
+        )
     bad = int(np.count_nonzero(~(np.isfinite(sample.score) & np.isfinite(sample.weight))))
     if bad:
-        message = (
+        raise DataError(
             f"{bad} of {len(sample.score)} scores or weights of {process.name!r} are not finite; "
             "remove these events with 'where' or mend the score."
         )
-        raise DataError(message)
     return sample
 
 
@@ -79,11 +77,10 @@ def _read(process: Process, score: str, menu: str | None) -> ScoredSample:
 def _as_mask(values: NDArray[np.float64], expression: str, process: Process) -> NDArray[np.bool_]:
     odd = values[~np.isin(values, (0.0, 1.0))]
     if odd.size:
-        message = (
+        raise DataError(
             f"'menu' is {expression!r}, which is {odd[0]:g} for an event of {process.name!r}, but "
             "must be true or false."
         )
-        raise DataError(message)
     return np.asarray(values == 1.0)
 
 

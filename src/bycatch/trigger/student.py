@@ -31,13 +31,12 @@ from torch import Tensor
 from bycatch.errors import DataError
 from bycatch.learn.members import MemberRows
 from bycatch.learn.nets.mlp import draw_weights
+from bycatch.learn.neural import Noise
 from bycatch.learn.options import option
 from bycatch.score.base import Inputs, Score
-from bycatch.score.parts.neural import NeuralScore, Noise
+from bycatch.score.parts.neural import NeuralScore
 from bycatch.tasks.random import stream
 from bycatch.trigger.fixed_point import FixedPoint, straight_through
-
-__all__ = ["Student"]
 
 
 class Student(NeuralScore):
@@ -118,11 +117,10 @@ class Student(NeuralScore):
         scores = teacher.score(rows, name=name)
         if not (scores > 0.0).all():
             count = int(np.count_nonzero(~(scores > 0.0)))
-            message = (
+            raise DataError(
                 f"{count} of {len(scores)} scores of the teacher are not positive, and a student "
                 "learns their logarithm; choose a score like an error or a distance."
             )
-            raise DataError(message)
         logarithm = np.log(scores)
         self.target_ = np.array([logarithm[: len(X)].mean(), logarithm[: len(X)].std() or 1.0])
         self._target = ((logarithm - self.target_[0]) / self.target_[1]).astype(np.float32)
@@ -146,8 +144,9 @@ class Student(NeuralScore):
 
     def _fit(self, inputs: Inputs, rows: Sequence[MemberRows]) -> None:
         if not hasattr(self, "_target"):
-            message = "A student has nothing to learn alone: call 'teach' with a trained score."
-            raise DataError(message)
+            raise DataError(
+                "A student has nothing to learn alone: call 'teach' with a trained score."
+            )
         super()._fit({**inputs, "target": self._target}, rows)
 
     def _scaling(self, inputs: Inputs, rows: Sequence[MemberRows]) -> dict[str, NDArray[Any]]:

@@ -32,8 +32,6 @@ from bycatch.trigger.mixture import ScoredSample
 from bycatch.trigger.rates import DAYS_PER_MONTH, Luminosity, Normalisation
 from bycatch.trigger.working_point import WorkingPoint
 
-__all__ = ["SignalRow", "cross_section_for_events", "cross_section_for_purity", "signal_row"]
-
 
 @dataclass(frozen=True)
 class SignalRow:

@@ -37,8 +37,6 @@ from bycatch.trigger.estimates import Estimate, binomial_interval, weighted_frac
 from bycatch.trigger.pareto import ParetoFit, fit_pareto, log_survival, plausible, quantile
 from bycatch.trigger.quantiles import rising_root, weighted_quantile
 
-__all__ = ["ENOUGH", "Choice", "ScoreTail", "n_excesses"]
-
 Floats = NDArray[np.float64]
 
 ENOUGH = 30.0
@@ -203,8 +201,7 @@ class ScoreTail:
             Where the fit is needed and there is none.
         """
         if not 0.0 < efficiency < 1.0:
-            message = f"The efficiency is {efficiency!r}, but it must lie between 0 and 1."
-            raise DataError(message)
+            raise DataError(f"The efficiency is {efficiency!r}, but it must lie between 0 and 1.")
         last = self._last_below(efficiency)
         n_above = self._effective(last) if last >= 0 else 0.0
         choice = self.choice
@@ -323,8 +320,9 @@ class ScoreTail:
         last = int(enough[0]) if enough.size else len(self._score) - 1
         below = np.flatnonzero(self._score[last:] < self._score[last])
         if not below.size:
-            message = "The tail has too few distinct scores for a fit; is the score quantised?"
-            raise FitError(message)
+            raise FitError(
+                "The tail has too few distinct scores for a fit; is the score quantised?"
+            )
         # between two scores: no event lies on the edge, where "above" would be ambiguous
         return 0.5 * float(self._score[last] + self._score[last + int(below[0])])
 
@@ -342,8 +340,7 @@ class ScoreTail:
 
     def _require(self) -> None:
         if self.choice is None:
-            message = f"The tail cannot be extrapolated. {self.status}"
-            raise FitError(message)
+            raise FitError(f"The tail cannot be extrapolated. {self.status}")
 
     def _probability(self, efficiency: float, threshold: float) -> float:
         """Return how probable it is that the efficiency at a cut is at most `efficiency`."""
@@ -400,15 +397,16 @@ def _quantiles(level: float) -> tuple[float, float, float]:
 
 def _check(score: Floats, weight: Floats) -> None:
     if score.ndim != 1 or score.shape != weight.shape:
-        message = (
+        raise DataError(
             f"Scores and weights need one number per event, but have the shapes {score.shape} and "
             f"{weight.shape}."
         )
-        raise DataError(message)
     bad = int(np.count_nonzero(~(np.isfinite(score) & np.isfinite(weight))))
     if bad:
-        message = f"{bad} of {len(score)} scores or weights are not finite; remove these events."
-        raise DataError(message)
+        raise DataError(
+            f"{bad} of {len(score)} scores or weights are not finite; remove these events."
+        )
     if not weight.sum() > 0.0:
-        message = f"The weights of the {len(score)} events sum to {weight.sum():.3g}; check them."
-        raise DataError(message)
+        raise DataError(
+            f"The weights of the {len(score)} events sum to {weight.sum():.3g}; check them."
+        )

@@ -20,8 +20,6 @@ from bycatch.tasks.result import document
 from bycatch.trigger.estimates import Estimate
 from bycatch.trigger.mixture import Counted, Mixture, Of
 
-__all__ = ["WorkingPoint", "working_point"]
-
 
 @dataclass(frozen=True)
 class WorkingPoint:
@@ -105,11 +103,10 @@ def working_point(mixture: Mixture, budget: float, of: Of = "rate") -> WorkingPo
     """
     total = mixture.total(of)
     if not 0.0 < budget < total:
-        message = (
+        raise DataError(
             f"The budget is {budget:g} events per day, but it must lie between 0 and the "
             f"{total:.4g} events per day before the score; check cross sections and luminosity."
         )
-        raise DataError(message)
     tail = mixture.tail(of)
     threshold = tail.threshold(budget / total)
     other = _rate(mixture, threshold.value, "pure_rate" if of == "rate" else "rate")

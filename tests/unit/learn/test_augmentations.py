@@ -21,7 +21,7 @@ from bycatch.learn.augmentations import (
     transformed_jet,
 )
 from bycatch.learn.augmentations.base import collinear_split, one_of, ranked, wrap
-from bycatch.score.parts.neural import Noise
+from bycatch.learn.neural import Noise
 
 LAYOUT = EventLayout()
 MEMBERS, ROWS = 2, 400

@@ -14,9 +14,10 @@ from bycatch.errors import ConfigError, DataError
 from bycatch.learn.augmentations import ANOMALOUS, PHYSICAL
 from bycatch.learn.contrastive import anom_clr, anom_clr_plus, clr
 from bycatch.learn.members import MemberRows
+from bycatch.learn.neural import Noise
 from bycatch.score import load_score, make_score
 from bycatch.score.parts.contrastive import ContrastiveScore
-from bycatch.score.parts.neural import Noise, part
+from bycatch.score.parts.neural import part
 from bycatch.score.parts.representation_heads import HEADS, head_score, moments
 
 SMALL = {

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from bycatch.errors import ConfigError, DataError
+from bycatch.learn.neural import Learning
 from bycatch.learn.trainer import Batch
 from bycatch.score.dirichlet_vae import DirichletVae, laplace_approximation
-from bycatch.score.parts.neural import Learning
 from bycatch.score.parts.variational import kl_divergence
 
 OPTIONS = {"steps": 400, "rounds": 4, "batch_size": 128, "hidden": (16,), "learning_rate": 1e-2}

@@ -8,11 +8,11 @@ import scipy.stats
 import torch
 
 from bycatch.errors import ConfigError, DataError
+from bycatch.learn.neural import Learning
 from bycatch.learn.trainer import Batch
 from bycatch.represent.lepton_stream import FEATURES
 from bycatch.score import load_score
 from bycatch.score.likelihood_vae import FEATURE_DENSITIES, LikelihoodVae
-from bycatch.score.parts.neural import Learning
 from bycatch.score.parts.variational import importance_weighted, kl_divergence, log_normal_density
 
 QUICK = {"steps": 40, "rounds": 2, "batch_size": 64, "samples": 4}

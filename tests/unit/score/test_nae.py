@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from bycatch.errors import ConfigError, DataError
+from bycatch.learn.neural import Noise
 from bycatch.score import make_score
 from bycatch.score.nae import Nae
 from bycatch.score.parts.energy_training import EnergyTraining, Round
-from bycatch.score.parts.neural import Noise
 from bycatch.score.wnae import Wnae
 
 QUICK = {

@@ -10,9 +10,9 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from bycatch.errors import ConfigError, DataError
+from bycatch.learn.neural import Noise
 from bycatch.score import make_score
 from bycatch.score.parts.candidates import Layout, first_candidates, mean_candidate, surprises
-from bycatch.score.parts.neural import Noise
 from bycatch.score.recurrent_vae import RecurrentVae
 
 QUICK = {"steps": 30, "rounds": 2, "batch_size": 64, "hidden": 8, "alignment": 4, "n_latent": 3}

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from bycatch.errors import ConfigError, DataError
+from bycatch.learn.neural import Noise
 from bycatch.learn.trainer import Batch
 from bycatch.learn.wasserstein import sliced_wasserstein, unit_directions
 from bycatch.score import load_score
 from bycatch.score.parts.constraints import balance, checked_constraints, on_shell
-from bycatch.score.parts.neural import Noise
 from bycatch.score.swae import Swae
 
 OPTIONS = {

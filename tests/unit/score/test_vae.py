@@ -8,9 +8,9 @@ import scipy.stats
 import torch
 
 from bycatch.errors import ConfigError
+from bycatch.learn.neural import Learning
 from bycatch.learn.trainer import Batch
 from bycatch.score.autoencoder import Autoencoder
-from bycatch.score.parts.neural import Learning
 from bycatch.score.vae import Vae
 
 QUICK = {"steps": 60, "rounds": 3, "batch_size": 64, "hidden": (8,), "n_latent": 2}

@@ -83,11 +83,9 @@ def _recognise(name: str) -> Format:
         with Path(name).open("rb") as file:
             head = file.read(16)
     except OSError as error:
-        message = f"{name} cannot be read: {error.strerror}."
-        raise InputError(message) from None
+        raise InputError(f"{name} cannot be read: {error.strerror}.") from None
     if not head:
-        message = f"{name} is empty (0 bytes); write it again."
-        raise InputError(message)
+        raise InputError(f"{name} is empty (0 bytes); write it again.")
     for kind in FORMATS.values():
         if kind.magic and head.startswith(kind.magic):
             return kind
@@ -95,12 +93,10 @@ def _recognise(name: str) -> Format:
     for kind in FORMATS.values():
         if suffix in kind.suffixes:
             if kind.magic:
-                message = (
+                raise InputError(
                     f"{name} is named like a {kind.name} file but does not start like one; it is "
                     "damaged or of another format."
                 )
-                raise InputError(message)
             return kind
     known = ", ".join(f"{kind.name} ({kind.suffixes[0]})" for kind in FORMATS.values())
-    message = f"The format of {name} is not known; bycatch reads {known}."
-    raise InputError(message)
+    raise InputError(f"The format of {name} is not known; bycatch reads {known}.")

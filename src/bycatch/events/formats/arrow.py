@@ -9,8 +9,6 @@ import pyarrow as pa
 
 from bycatch.errors import InputError
 
-__all__ = ["column_from_arrow"]
-
 
 def column_from_arrow(path: str, name: str, column: Any) -> Any:
     """Convert one column; a missing number becomes NaN, to be counted later.
@@ -49,11 +47,10 @@ def column_from_arrow(path: str, name: str, column: Any) -> Any:
         return column.to_numpy(zero_copy_only=False).astype(np.str_)
     if pa.types.is_primitive(kind):
         return column.to_numpy(zero_copy_only=False)
-    message = (
+    raise InputError(
         f"Column {name!r} of {path} has the type {kind}, which cannot be an event column; choose "
         "others with columns=[...]."
     )
-    raise InputError(message)
 
 
 def _regular(values: Any) -> bool:

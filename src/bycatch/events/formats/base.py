@@ -12,8 +12,6 @@ import numpy as np
 from bycatch.errors import ColumnError, InputError, nearest
 from bycatch.events.expressions import Expression
 
-__all__ = ["Batch", "RandomAccess", "Source", "damaged", "not_found", "one_length", "unique"]
-
 Batch: TypeAlias = dict[str, Any]
 
 
@@ -85,11 +83,10 @@ class Source(ABC):
         """Raise `ColumnError` unless the file has all of these columns."""
         for name in names:
             if name not in self.columns:
-                message = (
+                raise ColumnError(
                     f"{self.path} has no column {name!r}; the nearest are "
                     f"{nearest(name, self.columns)}."
                 )
-                raise ColumnError(message)
 
 
 class RandomAccess(Source):
@@ -138,11 +135,10 @@ def one_length(path: str, lengths: Mapping[str, int]) -> int:
     """
     if len(set(lengths.values())) > 1:
         listed = ", ".join(f"{name!r}: {count}" for name, count in list(lengths.items())[:8])
-        message = (
+        raise InputError(
             f"The arrays in {path} have different lengths ({listed}); choose those of one length "
             "with columns=[...]."
         )
-        raise InputError(message)
     return next(iter(lengths.values()), 0)
 
 
@@ -150,8 +146,9 @@ def unique(path: str, names: Sequence[str]) -> tuple[str, ...]:
     """Return the columns of a file; a name that comes twice is an `InputError`."""
     double = sorted({name for name in names if names.count(name) > 1})
     if double:
-        message = f"{path} has two columns named {', '.join(map(repr, double))}; rename one."
-        raise InputError(message)
+        raise InputError(
+            f"{path} has two columns named {', '.join(map(repr, double))}; rename one."
+        )
     return tuple(names)
 
 

@@ -14,8 +14,6 @@ from bycatch.events.expressions import Expression
 from bycatch.events.formats.arrow import column_from_arrow
 from bycatch.events.formats.base import Batch, Source, damaged, unique
 
-__all__ = ["Reader"]
-
 _BLOCK = 1 << 21  # bytes; also how much of the file decides whether a column holds numbers
 
 
@@ -25,14 +23,14 @@ class Reader(Source):
     def __init__(self, path: str, inside: str | None) -> None:
         super().__init__(path, inside)
         if inside is not None:
-            message = f"{path} is a CSV file, which has no object {inside!r} inside; leave it out."
-            raise InputError(message)
+            raise InputError(
+                f"{path} is a CSV file, which has no object {inside!r} inside; leave it out."
+            )
         self._delimiter = _delimiter(path)
         schema, self._empty = self._first_block()
         self.columns = unique(path, schema.names)
         if all(_is_number(name) for name in self.columns):
-            message = f"The first line of {path} holds numbers; it has to name the columns."
-            raise InputError(message)
+            raise InputError(f"The first line of {path} holds numbers; it has to name the columns.")
         self._types = {
             field.name: pa.float64() if _is_numeric(field.type) else field.type for field in schema
         }

@@ -18,8 +18,6 @@ from bycatch.events.extras import blosc
 from bycatch.events.formats.base import Batch, RandomAccess, damaged, not_found, one_length
 from bycatch.events.formats.pandas_names import names_from_pickle
 
-__all__ = ["Reader"]
-
 _BLOSC = 32001  # registered number of the filter in HDF5
 _BROKEN = (OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError)
 
@@ -148,8 +146,7 @@ class Reader(RandomAccess):
         for block in range(int(group.attrs["nblocks"])):
             values = group[f"block{block}_values"]
             if "shape" in values.attrs:  # pandas' mark of an array without elements
-                message = f"{self.path} holds no events; check how it was written."
-                raise InputError(message)
+                raise InputError(f"{self.path} holds no events; check how it was written.")
             if values.dtype.hasobject:  # text columns are pickled; they stay out of reach
                 continue
             boolean = values.id.get_type().get_class() == h5py.h5t.BITFIELD
@@ -228,11 +225,10 @@ def _check_filters(path: str, dataset: Any) -> None:
     for index in range(plist.get_nfilters()):
         number, _, _, name = plist.get_filter(index)
         if number != _BLOSC and not h5py.h5z.filter_avail(number):
-            message = (
+            raise InputError(
                 f"{path} is packed with {name.decode() or f'HDF5 filter {number}'}, which is not "
                 "installed here; write it again with gzip (in pandas, complib='zlib')."
             )
-            raise InputError(message)
 
 
 def _is_blosc(dataset: Any) -> bool:
@@ -246,8 +242,9 @@ def _unpack(path: str, dataset: Any, start: int, stop: int) -> Any:
     if plist.get_nfilters() != 1 or any(
         size < full for size, full in zip(dataset.chunks[1:], dataset.shape[1:], strict=True)
     ):
-        message = f"{path} packs {dataset.name} in an unusual way; save it without compression."
-        raise InputError(message)
+        raise InputError(
+            f"{path} packs {dataset.name} in an unusual way; save it without compression."
+        )
     library = blosc(path)
     height = dataset.chunks[0]
     size = int(np.prod(dataset.chunks)) * dataset.dtype.itemsize
@@ -258,8 +255,7 @@ def _unpack(path: str, dataset: Any, start: int, stop: int) -> Any:
         mask, packed = dataset.id.read_direct_chunk(position)
         # blosc states the unpacked size in bytes 4 to 8; a damaged one would be allocated blindly
         if not mask and int.from_bytes(packed[4:8], "little") != size:
-            message = "a chunk has a wrong size"
-            raise OSError(message)
+            raise OSError("a chunk has a wrong size")
         # a set mask means that the filter was skipped for this chunk
         data = packed if mask else library.decompress(packed)
         rows = np.frombuffer(data, dtype=dataset.dtype).reshape(dataset.chunks)

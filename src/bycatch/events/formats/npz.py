@@ -18,8 +18,6 @@ from bycatch.errors import InputError
 from bycatch.events.expressions import Expression
 from bycatch.events.formats.base import Batch, Source, damaged, one_length
 
-__all__ = ["Reader"]
-
 # zipfile and numpy's header parser raise all of these on damaged bytes
 _BROKEN: tuple[type[Exception], ...] = (
     *(zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError),
@@ -40,8 +38,9 @@ class Reader(Source):
     def __init__(self, path: str, inside: str | None) -> None:
         super().__init__(path, inside)
         if inside is not None:
-            message = f"{path} is an npz file, which has no object {inside!r} inside; leave it out."
-            raise InputError(message)
+            raise InputError(
+                f"{path} is an npz file, which has no object {inside!r} inside; leave it out."
+            )
         try:
             self._archive = zipfile.ZipFile(path)
             self._headers = dict(self._read_headers())
@@ -49,8 +48,7 @@ class Reader(Source):
             raise damaged(path, "npz", error) from None
         self.columns = tuple(name for name, header in self._headers.items() if header.shape)
         if not self.columns:
-            message = f"{path} holds no arrays with events."
-            raise InputError(message)
+            raise InputError(f"{path} holds no arrays with events.")
 
     def close(self) -> None:
         """Close the archive."""
@@ -69,11 +67,10 @@ class Reader(Source):
         """Yield `rows` rows of all columns at a time."""
         for name in columns:
             if self._headers[name].dtype.hasobject:
-                message = (
+                raise InputError(
                     f"Column {name!r} of {self.path} holds Python objects, which are never loaded; "
                     "save it as numbers."
                 )
-                raise InputError(message)
         total = one_length(self.path, {name: self._headers[name].shape[0] for name in columns})
         try:
             streams = {name: self._stream(name) for name in columns}
@@ -115,8 +112,7 @@ class _Stream:
         size = items * self._header.dtype.itemsize
         data = self._file.read(size)
         if len(data) != size:
-            message = "an array ends too early"
-            raise EOFError(message)
+            raise EOFError("an array ends too early")
         return np.frombuffer(data, dtype=self._header.dtype)
 
 

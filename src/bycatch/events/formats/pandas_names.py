@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pickletools
 
-__all__ = ["names_from_pickle"]
-
 _TEXT = {"STRING", "UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "BINSTRING"}
 _TEXT |= {"SHORT_BINSTRING"}
 _NUMBER = {"INT", "LONG", "BININT", "BININT1", "BININT2", "LONG1", "LONG4"}

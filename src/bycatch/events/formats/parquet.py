@@ -15,8 +15,6 @@ from bycatch.events.formats.arrow import column_from_arrow
 from bycatch.events.formats.base import Batch, Source, damaged, unique
 from bycatch.events.pruning import may_pass
 
-__all__ = ["Reader"]
-
 # Decoded pages of one huge row group would otherwise be held together with its compressed bytes.
 _BUFFER = 1 << 20
 

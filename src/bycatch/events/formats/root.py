@@ -11,8 +11,6 @@ import uproot
 from bycatch.errors import InputError
 from bycatch.events.formats.base import Batch, RandomAccess, damaged, not_found
 
-__all__ = ["Reader"]
-
 _TREES = ("TTree", "TNtuple", "TNtupleD", "ROOT::RNTuple", "ROOT::Experimental::RNTuple")
 
 
@@ -60,10 +58,9 @@ class Reader(RandomAccess):
             what = f"Branch {name!r} of {self.path}"
             raise damaged(what, "ROOT", error) from None
         if len(values) != stop - start:
-            message = (
+            raise InputError(
                 f"Branch {name!r} of {self.path} ends before entry {stop}; the file is truncated."
             )
-            raise InputError(message)
         kind = str(values.type.content)
         if "var" in kind or "{" in kind or "?" in kind or "union" in kind:
             return values

@@ -16,23 +16,6 @@ from bycatch.events.paths import PathLike, split_object
 from bycatch.events.table import Events
 from bycatch.tasks.files import atomic_write
 
-__all__ = [
-    "FOUR_VECTOR",
-    "Pieces",
-    "binary_label",
-    "check_chunk",
-    "counts_of",
-    "datasets",
-    "flat",
-    "hdf5_file",
-    "jets_of",
-    "no_events",
-    "pad",
-    "pieces",
-    "truth_of",
-    "unpad",
-]
-
 Pieces: TypeAlias = Events | Iterable[Events]
 """Events at once, or piece by piece for what does not fit into memory."""
 
@@ -49,8 +32,7 @@ def pieces(events: Pieces) -> Iterator[Events]:
 def check_chunk(chunk: int) -> None:
     """Raise `DataError` unless a chunk has a row."""
     if chunk < 1:
-        message = f"A chunk must have at least one row, not {chunk}."
-        raise DataError(message)
+        raise DataError(f"A chunk must have at least one row, not {chunk}.")
 
 
 def no_events(path: str) -> InputError:
@@ -133,25 +115,22 @@ def binary_label(path: str, name: str, values: ArrayLike) -> NDArray[np.int8]:
     array = np.asarray(values)
     wrong = ~np.isin(array, (0, 1))  # NaN is in no set
     if wrong.any():
-        message = (
+        raise InputError(
             f"Column {name!r} of {path} is {array[wrong][0]} in {wrong.sum()} of {array.size} rows "
             "(first: row "
             f"{int(np.flatnonzero(wrong)[0])}), but this label is 0 or 1; check how it was written."
         )
-        raise InputError(message)
     return array.astype(np.int8)
 
 
 def truth_of(events: Events, layout: str) -> NDArray[np.int8]:
     """Return the labels of events that are to be written; a `DataError` where there are none."""
     if events.label is None:
-        message = (
+        raise DataError(
             f"{layout} files hold a label, but these events have none; give Events(label=...)."
         )
-        raise DataError(message)
     if not np.isin(events.label, (0, 1)).all():
-        message = f"{layout} files hold the labels 0 and 1, but these events have others."
-        raise DataError(message)
+        raise DataError(f"{layout} files hold the labels 0 and 1, but these events have others.")
     return events.label
 
 
@@ -220,8 +199,7 @@ def datasets(
     check_chunk(chunk)
     name, inside = split_object(path)
     if inside is not None:
-        message = f"{name} has its data sets at the top; leave out {inside!r}."
-        raise InputError(message)
+        raise InputError(f"{name} has its data sets at the top; leave out {inside!r}.")
     broken = (OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError)
     try:
         with h5py.File(path, "r") as file:
@@ -240,8 +218,9 @@ def datasets(
 
 def _dataset(path: str, file: Any, key: str) -> Any:
     if key not in file or not hasattr(file[key], "shape"):
-        message = f"{path} has no data set {key!r}; the nearest are {nearest(key, list(file))}."
-        raise ColumnError(message)
+        raise ColumnError(
+            f"{path} has no data set {key!r}; the nearest are {nearest(key, list(file))}."
+        )
     return file[key]
 
 
@@ -249,11 +228,10 @@ def _check_texts(path: str, key: str, dataset: Any, wanted: Sequence[str]) -> No
     values = np.atleast_1d(dataset[()]).ravel().tolist()
     there = [item.decode() if isinstance(item, bytes) else str(item) for item in values]
     if there != list(wanted):
-        message = (
+        raise InputError(
             f"{key!r} of {path} is {there}, but this layout has {list(wanted)}; check what the "
             "file holds."
         )
-        raise InputError(message)
 
 
 def _common_length(
@@ -268,15 +246,15 @@ def _common_length(
             listed = ", ".join(
                 ("events", *("any" if size is None else str(size) for size in wanted))
             )
-            message = (
+            raise InputError(
                 f"{key!r} of {path} has the shape {there} of {dataset.dtype}, but this layout has "
                 f"({listed}) of numbers; check how it was written."
             )
-            raise InputError(message)
     lengths = {key: int(dataset.shape[0]) for key, dataset in found.items()}
     if len(set(lengths.values())) > 1:
-        message = f"The data sets of {path} have different lengths ({lengths}); it is truncated."
-        raise InputError(message)
+        raise InputError(
+            f"The data sets of {path} have different lengths ({lengths}); it is truncated."
+        )
     total = next(iter(lengths.values()))
     if total == 0:
         raise no_events(path)

@@ -25,21 +25,6 @@ from bycatch.events.paths import PathLike, Paths, resolve_paths
 from bycatch.events.public._layouts import datasets, hdf5_file, pad, unpad
 from bycatch.events.table import Events
 
-__all__ = [
-    "CLASS_NAMES",
-    "KINDS",
-    "SLOTS",
-    "Objects",
-    "Submission",
-    "from_events",
-    "read",
-    "read_submission",
-    "scan",
-    "to_events",
-    "write",
-    "write_submission",
-]
-
 SLOTS: dict[str, slice] = {
     "met": slice(0, 1),
     "electron": slice(1, 5),
@@ -77,11 +62,9 @@ class Objects:
     def __post_init__(self) -> None:
         shape = self.values.shape
         if len(shape) != 3 or shape[1:] != (19, 3):
-            message = f"The objects of ADC2021 have the shape (events, 19, 3), not {shape}."
-            raise DataError(message)
+            raise DataError(f"The objects of ADC2021 have the shape (events, 19, 3), not {shape}.")
         if self.event is not None and self.event.shape != shape[:1]:
-            message = f"There are {shape[0]} events but {self.event.shape} event numbers."
-            raise DataError(message)
+            raise DataError(f"There are {shape[0]} events but {self.event.shape} event numbers.")
 
     def __len__(self) -> int:
         return len(self.values)
@@ -215,13 +198,13 @@ def write(path: PathLike, objects: Objects | Events | Iterable[Objects | Events]
             table[len(table) - len(piece) :] = np.concatenate([piece.values, classes], axis=2)
             numbers.append(piece.event)
         if len(table) == 0:
-            message = f"There are no events to write to {path}."
-            raise DataError(message)
+            raise DataError(f"There are no events to write to {path}.")
         known = [number for number in numbers if number is not None]
         if known:
             if len(known) < len(numbers):
-                message = f"Some of the events for {path} have event numbers and some have not."
-                raise DataError(message)
+                raise DataError(
+                    f"Some of the events for {path} have event numbers and some have not."
+                )
             file.create_dataset("EvtId", data=np.concatenate(known), compression="gzip")
         file.create_dataset("Particles_Names", data=np.array(_FEATURE_NAMES, dtype="S"))
         file.create_dataset("Particles_Classes", data=np.array(CLASS_NAMES, dtype="S"))
@@ -299,8 +282,9 @@ def write_submission(path: PathLike, submission: Submission) -> None:
     events = _event_numbers(submission.events)
     for name in _NUMBERS:
         if not getattr(submission, name) >= 0:
-            message = f"{name} of a submission is at least 0, not {getattr(submission, name)}."
-            raise DataError(message)
+            raise DataError(
+                f"{name} of a submission is at least 0, not {getattr(submission, name)}."
+            )
     with hdf5_file(path) as file:
         options = {"compression": "gzip"} if events.size else {}
         file.create_dataset("Result", data=events, **options)
@@ -337,17 +321,15 @@ def read_submission(path: PathLike) -> Submission:
         raise damaged(file, "HDF5", error) from None
     missing = [name for name in (*_NUMBERS, "Device") if name not in attributes]
     if result is None or missing:
-        message = (
+        raise InputError(
             f"{file} is no ADC2021 submission: it holds {there} with the attributes "
             f"{sorted(attributes)}, and lacks {', '.join(missing) or 'Result'}."
         )
-        raise InputError(message)
     try:
         events = _event_numbers(result)
         numbers = {name: float(attributes[name]) for name in _NUMBERS}
     except (DataError, ValueError, TypeError) as error:
-        message = f"{file} is no ADC2021 submission: {error}"
-        raise InputError(message) from None
+        raise InputError(f"{file} is no ADC2021 submission: {error}") from None
     return Submission(events, Device=str(attributes["Device"]), **numbers)
 
 
@@ -355,11 +337,9 @@ def _event_numbers(values: ArrayLike) -> NDArray[np.int64]:
     array = np.asarray(values)
     whole = array.dtype.kind in "iu" or array.size == 0
     if array.ndim != 1 or not whole or (array.size and array.min() < 0):
-        message = "The selected events are one list of whole event numbers of at least 0."
-        raise DataError(message)
+        raise DataError("The selected events are one list of whole event numbers of at least 0.")
     if len(np.unique(array)) < len(array):
-        message = "An event is selected twice; name each event once."
-        raise DataError(message)
+        raise DataError("An event is selected twice; name each event once.")
     return array.astype(np.int64)
 
 
@@ -370,9 +350,8 @@ def _check_classes(path: str, particles: NDArray[np.float64], first: int) -> Non
     wrong[:, 0] &= classes[:, 0] != 0  # some programs leave the class of MET out
     if wrong.any():
         event, row = (int(values[0]) for values in np.nonzero(wrong))
-        message = (
+        raise InputError(
             f"Event {first + event} of {path} has class {classes[event, row]:g} and pT "
             f"{particles[event, row, 0]:g} in row {row}, which is for class {KINDS[row]} (rows: "
             "MET, 4 electrons, 4 muons, 10 jets); check the order of the objects."
         )
-        raise InputError(message)

@@ -30,8 +30,6 @@ from bycatch.events.table import Events
 from bycatch.kinematics.vectors import cartesian
 from bycatch.tasks.files import atomic_file
 
-__all__ = ["OBJECTS", "from_stream", "read", "scan", "to_stream", "write"]
-
 OBJECTS = ("j", "b", "e-", "e+", "m-", "m+", "g")
 """The file's names of objects in the order of object_kind."""
 
@@ -93,16 +91,14 @@ def scan(path: Paths, chunk: int = 50_000) -> Iterator[Events]:
             with Path(file).open("rb") as stream:
                 while lines := list(islice(stream, chunk)):
                     if not lines[-1].endswith(b"\n"):
-                        message = (
+                        raise InputError(
                             f"{file} ends in the middle of line {first + len(lines)}; it is "
                             "truncated: copy it again."
                         )
-                        raise InputError(message)
                     yield _events(file, lines, first)
                     first += len(lines)
         except OSError as error:
-            message = f"{file} cannot be read: {error.strerror}."
-            raise InputError(message) from None
+            raise InputError(f"{file} cannot be read: {error.strerror}.") from None
         if first == 0:
             raise no_events(file)
 
@@ -132,8 +128,7 @@ def write(path: PathLike, events: Pieces) -> None:
             stream.write("".join(_lines(whole)).encode())
             rows += len(whole)
         if not rows:
-            message = f"There are no events to write to {path}."
-            raise DataError(message)
+            raise DataError(f"There are no events to write to {path}.")
 
 
 def to_stream(events: Events) -> Events:
@@ -223,8 +218,7 @@ def _events(path: str, lines: list[bytes], first: int) -> Events:
     try:
         text = pc.utf8_rtrim(pc.utf8_trim_whitespace(pa.array(lines).cast(pa.string())), ";")
     except pa.ArrowException:
-        message = f"{path} is no text; it is damaged or of another format."
-        raise InputError(message) from None
+        raise InputError(f"{path} is no text; it is damaged or of another format.") from None
     fields = pc.split_pattern(text, ";")
     counts = pc.list_value_length(fields).to_numpy()
     if (counts < _HEADER).any():
@@ -305,12 +299,10 @@ def _odd_line(path: str, lines: list[bytes], first: int, line: int, reason: str)
 def _lines(events: Events) -> list[str]:
     process = np.asarray(events["process"]).astype(np.str_)
     if any(not name or ";" in name or "\n" in name for name in np.unique(process)):
-        message = "A process needs a name without semicolons and line breaks."
-        raise DataError(message)
+        raise DataError("A process needs a name without semicolons and line breaks.")
     kind = flat(events["object_kind"])
     if not np.isin(kind, np.arange(len(OBJECTS))).all():
-        message = f"object_kind has to be 0 to {len(OBJECTS) - 1} ({', '.join(OBJECTS)})."
-        raise DataError(message)
+        raise DataError(f"object_kind has to be 0 to {len(OBJECTS) - 1} ({', '.join(OBJECTS)}).")
     values: Mapping[str, Any] = {name: flat(events[f"object_{name}"]) for name in _KINEMATICS}
     names = pa.array(np.array(OBJECTS)[kind])
     numbers = [_text(values[key] / (_MEV if key in {"E", "pt"} else 1.0)) for key in _KINEMATICS]

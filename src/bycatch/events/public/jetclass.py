@@ -33,8 +33,6 @@ from bycatch.events.table import Events
 from bycatch.kinematics.vectors import delta_phi, mass, pt_eta_phi_mass
 from bycatch.tasks.files import atomic_file
 
-__all__ = ["CLASSES", "CONSTITUENT", "JET", "KINDS", "read", "scan", "write"]
-
 CLASSES = ("QCD", "Hbb", "Hcc", "Hgg", "H4q", "Hqql", "Zqq", "Wqq", "Tbqq", "Tbl")
 """Classes in the order of their numbers, as ``label_QCD`` and so on in the file."""
 
@@ -179,12 +177,12 @@ def write(path: PathLike, events: Pieces) -> None:
                 written = set(ragged) | set(columns)
             elif set(ragged) | set(columns) != written:
                 odd = sorted((set(ragged) | set(columns)) ^ written)
-                message = f"The pieces for {path} have different columns; they differ in {odd}."
-                raise DataError(message)
+                raise DataError(
+                    f"The pieces for {path} have different columns; they differ in {odd}."
+                )
             tree.extend(branches)
         if tree is None:
-            message = f"There are no jets to write to {path}."
-            raise DataError(message)
+            raise DataError(f"There are no jets to write to {path}.")
 
 
 def _branches(source: Source) -> tuple[str, ...]:
@@ -202,20 +200,18 @@ def _check_shapes(path: str, raw: Batch) -> None:
     for name, values in raw.items():
         if name.startswith("part_") == isinstance(values, np.ndarray):
             there = "one number" if isinstance(values, np.ndarray) else "a list"
-            message = (
+            raise InputError(
                 f"Branch {name!r} of {path} has {there} per jet, which is not what JetClass has "
                 "there; check how it was written."
             )
-            raise InputError(message)
         if name.startswith("part_"):
             number = counts_of(values)
             counts = number if counts is None else counts
             if (number != counts).any():
-                message = (
+                raise InputError(
                     f"Branches {_MOMENTA[0]!r} and {name!r} of {path} have different numbers of "
                     f"constituents in {(number != counts).sum()} jets; check how it was written."
                 )
-                raise InputError(message)
 
 
 def _events(path: str, raw: Batch) -> Events:
@@ -245,11 +241,10 @@ def _charges(path: str, values: Any) -> Any:
 
     odd = ~np.isin(flat(values), (-1.0, 0.0, 1.0))
     if odd.any():
-        message = (
+        raise InputError(
             f"Branch 'part_charge' of {path} is {flat(values)[odd][0]:g} in {odd.sum()} places, "
             "but a charge is -1, 0 or 1; check how it was written."
         )
-        raise InputError(message)
     return ak.values_astype(values, np.int8)
 
 
@@ -259,11 +254,10 @@ def _kinds(path: str, raw: Batch) -> Any:
     flags = np.stack([flat(raw[name]) != 0 for name in _FLAGS], axis=1)
     twice = flags.sum(axis=1) > 1
     if twice.any():
-        message = (
+        raise InputError(
             f"{path} has {twice.sum()} constituents of two kinds at once ({', '.join(_FLAGS)}); "
             "check how it was written."
         )
-        raise InputError(message)
     kind = np.where(flags.any(axis=1), flags.argmax(axis=1), -1).astype(np.int8)
     return ak.unflatten(kind, counts_of(raw[_FLAGS[0]]))
 
@@ -273,11 +267,10 @@ def _classes(path: str, raw: Batch) -> NDArray[np.int8]:
     one = np.isin(labels, (0.0, 1.0)).all(axis=1) & (labels.sum(axis=1) == 1)
     if not one.all():
         first = int(np.flatnonzero(~one)[0])
-        message = (
+        raise InputError(
             f"{(~one).sum()} jets of {path} are not of exactly one class (jet {first} of its piece "
             f"has {labels[first].tolist()} for {', '.join(_LABELS)}); check the labels."
         )
-        raise InputError(message)
     number: NDArray[np.int8] = np.argmax(labels, axis=1).astype(np.int8)
     return number
 
@@ -324,8 +317,7 @@ def _jet_branches(events: Events) -> dict[str, NDArray[Any]]:
     columns |= {name: events[name] for name in JET if name in events.columns}
     number = np.asarray(events["jet_class"])
     if not np.isin(number, np.arange(len(CLASSES))).all():
-        message = f"jet_class has to be 0 to {len(CLASSES) - 1} ({', '.join(CLASSES)})."
-        raise DataError(message)
+        raise DataError(f"jet_class has to be 0 to {len(CLASSES) - 1} ({', '.join(CLASSES)}).")
     branches = {
         name: np.asarray(columns[ours], dtype=np.float32)
         for ours, name in JET.items()

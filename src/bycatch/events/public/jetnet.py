@@ -31,8 +31,6 @@ from bycatch.events.public._layouts import (
 from bycatch.events.table import Events
 from bycatch.kinematics.vectors import cartesian, delta_phi, pt_eta_phi_mass
 
-__all__ = ["WIDTHS", "read", "scan", "write"]
-
 WIDTHS = (30, 150)
 """Particles per jet in the two versions of the data set."""
 
@@ -114,12 +112,10 @@ def write(path: PathLike, events: Pieces, width: Literal[30, 150] = 30) -> None:
         If the file cannot be written.
     """
     if width not in WIDTHS:
-        message = f"JetNet files have 30 or 150 particles per jet, not {width}."
-        raise DataError(message)
+        raise DataError(f"JetNet files have 30 or 150 particles per jet, not {width}.")
     parts = [_arrays(part, width) for part in pieces(events)]
     if not parts:
-        message = f"There are no jets to write to {path}."
-        raise DataError(message)
+        raise DataError(f"There are no jets to write to {path}.")
     with hdf5_file(path) as file:
         for name, arrays in zip(_SHAPES, zip(*parts, strict=True), strict=True):
             file.create_dataset(name, data=np.concatenate(arrays), compression="gzip")
@@ -127,20 +123,18 @@ def write(path: PathLike, events: Pieces, width: Literal[30, 150] = 30) -> None:
 
 def _events(path: str, particles: NDArray[Any], jets: NDArray[Any]) -> Events:
     if particles.shape[1] not in WIDTHS:
-        message = (
+        raise InputError(
             f"{path} has {particles.shape[1]} particles per jet, but JetNet files have 30 or 150; "
             "check how it was written."
         )
-        raise InputError(message)
     values, axes = particles.astype(np.float64), jets.astype(np.float64)
     mask = values[:, :, 3]
     if not np.isin(mask, (0.0, 1.0)).all():
         odd = mask[~np.isin(mask, (0.0, 1.0))]
-        message = (
+        raise InputError(
             f"The mask of {path} (the last particle feature) is {odd[0]:g} in {odd.size} places, "
             "but it is 0 or 1; check the order of the features."
         )
-        raise InputError(message)
     present = mask == 1
     columns: dict[str, Any] = {
         "jet_pt": axes[:, 0],

@@ -25,8 +25,6 @@ from bycatch.events.io import derive
 from bycatch.events.paths import PathLike, resolve_paths
 from bycatch.events.table import Events, as_label
 
-__all__ = ["FEATURES", "MAX_PARTICLES", "Particles", "read_features", "scan_particles"]
-
 MAX_PARTICLES = 700
 """Particles per event in the raw file; events with fewer are filled with zeros."""
 
@@ -125,12 +123,11 @@ def scan_particles(path: PathLike, chunk: int = 2000) -> Iterator[Particles]:
         if width not in {3 * MAX_PARTICLES, 3 * MAX_PARTICLES + 1} or not isinstance(
             source, Reader
         ):
-            message = (
+            raise InputError(
                 f"{file} has {width} columns, but a raw LHC Olympics file has "
                 f"{3 * MAX_PARTICLES + 1} (or {3 * MAX_PARTICLES} without labels); for a feature "
                 "file use read_features."
             )
-            raise InputError(message)
         total = source.count(source.columns)
         for start in range(0, total, chunk):
             rows = source.matrix(start, min(start + chunk, total))

@@ -31,8 +31,6 @@ from bycatch.events.public._layouts import (
 from bycatch.events.table import Events
 from bycatch.tasks.files import atomic_file
 
-__all__ = ["read", "scan", "write"]
-
 _NAMES = ("constituents", "mask", "label")
 
 
@@ -115,8 +113,7 @@ def write(path: PathLike, events: Pieces, width: int = 128) -> None:
     """
     parts = [_arrays(part, width) for part in pieces(events)]
     if not parts:
-        message = f"There are no jets to write to {path}."
-        raise DataError(message)
+        raise DataError(f"There are no jets to write to {path}.")
     arrays = {name: np.concatenate([part[name] for part in parts]) for name in _NAMES}
     with atomic_file(Path(path)) as temporary, temporary.open("wb") as stream:
         np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]  # names are ours
@@ -127,23 +124,22 @@ def _events(path: str, raw: Mapping[str, Any]) -> Events:
     shape = constituents.shape
     if len(shape) != 3 or shape[2] != 4 or mask.shape != shape[:2] or label.shape != shape[:1]:
         listed = ", ".join(f"{name!r} {raw[name].shape}" for name in _NAMES)
-        message = (
+        raise InputError(
             f"{path} holds {listed}, but padded constituents are (jets, width, 4), (jets, width) "
             "and (jets,); check how it was written."
         )
-        raise InputError(message)
     if constituents.dtype.kind not in "biuf":
-        message = f"'constituents' of {path} are {constituents.dtype}; save them as numbers."
-        raise ColumnError(message)
+        raise ColumnError(
+            f"'constituents' of {path} are {constituents.dtype}; save them as numbers."
+        )
     present = mask.astype(np.bool_)
     vectors = constituents.astype(np.float64)
     stray = (vectors != 0).any(axis=2) & ~present
     if stray.any():
-        message = (
+        raise InputError(
             f"{path} has {stray.sum()} constituents that are not zero where its mask says that "
             "there are none; check the mask."
         )
-        raise InputError(message)
     truth = binary_label(path, "label", label)
     columns: dict[str, Any] = jets_of(vectors)
     for index, name in enumerate(FOUR_VECTOR):

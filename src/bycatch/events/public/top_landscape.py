@@ -37,8 +37,6 @@ from bycatch.events.public._layouts import (
 from bycatch.events.table import Events
 from bycatch.tasks.files import atomic_write
 
-__all__ = ["COLUMNS", "MAX_CONSTITUENTS", "read", "scan", "write"]
-
 MAX_CONSTITUENTS = 200
 """Constituents per jet in the file; jets with fewer are filled with zeros."""
 
@@ -147,8 +145,7 @@ def write(
         file.flush()
         image = file.get_file_image()
     if not rows:
-        message = f"There are no jets to write to {path}."
-        raise DataError(message)
+        raise DataError(f"There are no jets to write to {path}.")
     atomic_write(Path(path), image)
 
 
@@ -170,12 +167,11 @@ def _check_columns(source: Source) -> None:
     missing = [name for name in COLUMNS if name not in there]
     if missing:
         count = sum(f"E_{i}" in there for i in range(MAX_CONSTITUENTS))
-        message = (
+        raise ColumnError(
             f"{source.path} has no column {missing[0]!r} (nor {len(missing) - 1} others of the "
             f"{len(COLUMNS)} of a top landscape file, and {count} of its {MAX_CONSTITUENTS} "
             f"constituents); the nearest are {nearest(missing[0], source.columns)}."
         )
-        raise ColumnError(message)
 
 
 def _numbers(path: str, raw: Batch, names: tuple[str, ...]) -> NDArray[np.float64]:
@@ -186,8 +182,7 @@ def _numbers(path: str, raw: Batch, names: tuple[str, ...]) -> NDArray[np.float6
             or values.ndim != 1
             or values.dtype.kind not in "biuf"
         ):
-            message = f"Column {name!r} of {path} does not hold one number per jet."
-            raise InputError(message)
+            raise InputError(f"Column {name!r} of {path} does not hold one number per jet.")
     return np.stack([raw[name] for name in names], axis=1).astype(np.float64)
 
 

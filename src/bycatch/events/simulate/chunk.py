@@ -18,8 +18,6 @@ from bycatch.events.simulate.tally import Tally
 from bycatch.tasks.random import child_seed, stream
 from bycatch.tasks.store import Step
 
-__all__ = ["Rows", "load_chunk", "make_rows", "simulate_chunk"]
-
 _COUNTS = ".counts"
 
 
@@ -107,12 +105,11 @@ def make_rows(process: Process, rows: int, seed: int, path: tuple[str | int, ...
     found = 0
     while found < rows:
         if tally.n_generated >= process.max_tries:
-            message = (
+            raise DataError(
                 f"{process.name!r} gave {found} of {rows} rows in {tally.n_generated} generated "
                 f"events, and stops after {process.max_tries}; loosen its selection or raise "
                 "max_tries in its file."
             )
-            raise DataError(message)
         record, info, weight = generator.batch(process.batch)
         batch = Batch(record, info, weight, rng, generator.table, generator.shared)
         selection = _select(process, batch)
@@ -131,19 +128,17 @@ def _select(process: Process, batch: Batch) -> Selection:
     """Select, and hold the result against what the process declares."""
     selection = process.select(batch)  # type: ignore[misc]  # a process without has a mixture
     if set(selection.columns) != set(process.columns):
-        message = (
+        raise ValueError(
             f"The process {process.name!r} wrote the columns {sorted(selection.columns)} but "
             f"declares {sorted(process.columns)}."
         )
-        raise ValueError(message)
     event = selection.event
     lengths = {len(values) for values in selection.columns.values()}
     if lengths != {len(event)} or np.any(np.diff(event) < 0):
-        message = (
+        raise ValueError(
             f"The process {process.name!r} gave {len(event)} rows but columns of the lengths "
             f"{sorted(lengths)}, or rows that are not in the order of their events."
         )
-        raise ValueError(message)
     return selection
 
 

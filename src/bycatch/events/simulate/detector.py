@@ -42,14 +42,6 @@ from numpy.typing import NDArray
 from bycatch.events.candidates import CHARGED_HADRON, ELECTRON, MUON, NEUTRAL_HADRON, PHOTON
 from bycatch.kinematics.vectors import pseudorapidity
 
-__all__ = [
-    "FULL",
-    "SMEARED",
-    "Detector",
-    "Resolution",
-    "detect",
-]
-
 _INFINITE = float("inf")
 
 

@@ -12,8 +12,6 @@ import numpy as np
 
 from bycatch.errors import InputError
 
-__all__ = ["simulation_info", "table_from_columns", "writer"]
-
 _KEY = b"bycatch"
 
 
@@ -43,15 +41,15 @@ def simulation_info(path: Path | str) -> dict[str, Any]:
     try:
         metadata = pq.read_schema(path).metadata or {}
     except (pa.ArrowException, OSError) as error:
-        message = f"{path} cannot be read as Parquet ({error})."
-        raise InputError(message) from None
+        raise InputError(f"{path} cannot be read as Parquet ({error}).") from None
     try:
         info = json.loads(metadata[_KEY])
     except (KeyError, ValueError):
         info = None
     if not isinstance(info, dict) or "process" not in info:
-        message = f"{path} was not made by bycatch simulate: its metadata have no key 'bycatch'."
-        raise InputError(message)
+        raise InputError(
+            f"{path} was not made by bycatch simulate: its metadata have no key 'bycatch'."
+        )
     return info
 
 

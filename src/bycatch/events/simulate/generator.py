@@ -20,14 +20,6 @@ from bycatch.errors import ConfigError, DataError
 from bycatch.events.simulate.library import pythia_library
 from bycatch.events.simulate.prescale import Prescale, start_prescale
 
-__all__ = [
-    "CrossSection",
-    "Generator",
-    "ParticleTable",
-    "make_pythia",
-    "pythia_version",
-]
-
 _MB_TO_PB = 1e9
 
 
@@ -58,8 +50,9 @@ def make_pythia(settings: Sequence[str], seed: int) -> Any:
     fixed = ("Print:quiet = on", "Random:setSeed = on", f"Random:seed = {seed % 900_000_000 + 1}")
     for line in (*fixed, *settings):
         if not pythia.readString(line):
-            message = f"Pythia does not know the setting {line!r}; see the manual of its settings."
-            raise ConfigError(message)
+            raise ConfigError(
+                f"Pythia does not know the setting {line!r}; see the manual of its settings."
+            )
     return pythia
 
 
@@ -136,8 +129,9 @@ class Generator:
         self._prescale = None if prescale is None else start_prescale(self._pythia, seed, prescale)
         self.shared = setup(self._pythia, seed) if setup is not None else None
         if not self._pythia.init():
-            message = "Pythia cannot start with these settings: " + "; ".join(settings) + "."
-            raise ConfigError(message)
+            raise ConfigError(
+                "Pythia cannot start with these settings: " + "; ".join(settings) + "."
+            )
         self.table = ParticleTable(self._pythia.particleData)
 
     def batch(self, n_events: int) -> tuple[Any, Any, NDArray[np.float64]]:
@@ -150,11 +144,10 @@ class Generator:
         """
         events = self._pythia.nextBatch(n_events)  # an event that fails is tried again
         if len(events) != n_events:
-            message = (
+            raise DataError(
                 f"Pythia gave {len(events)} events of {n_events}; its settings leave it too little "
                 "phase space."
             )
-            raise DataError(message)
         weight = np.asarray(events.info.weights[:, 0], dtype=np.float64)
         if self._prescale is not None:
             weight = weight * self._prescale.weights(events.prt)

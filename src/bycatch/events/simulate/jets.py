@@ -14,16 +14,6 @@ from bycatch.events.simulate.process import Batch, Selection
 from bycatch.kinematics.clustering import cluster
 from bycatch.kinematics.vectors import delta_r, pt_eta_phi_mass
 
-__all__ = [
-    "JET_COLUMNS",
-    "JetWindow",
-    "hard_quarks",
-    "hits",
-    "jet_columns",
-    "jets_in_window",
-    "within",
-]
-
 _MOST_CONSTITUENTS = 200
 _DARK_QUARK = 4900101
 

@@ -22,20 +22,6 @@ from bycatch.events.simulate.detector import FULL, detect
 from bycatch.events.simulate.process import Batch, Selection
 from bycatch.kinematics.vectors import azimuth, pseudorapidity
 
-__all__ = [
-    "LEPTON_COLUMNS",
-    "LEPTON_ETA",
-    "LEPTON_PT",
-    "PARTICLE_COLUMNS",
-    "STREAM_DETECTOR",
-    "Stream",
-    "lepton_columns",
-    "reconstruct",
-    "select_leptons",
-    "true_leptons",
-    "truth_columns",
-]
-
 LEPTON_PT = 23.0
 """Of the lepton that triggers, in GeV."""
 

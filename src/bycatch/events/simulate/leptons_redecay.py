@@ -38,17 +38,6 @@ from bycatch.events.simulate.particles import final_state
 from bycatch.events.simulate.process import Batch
 from bycatch.kinematics.vectors import azimuth, delta_phi, mass, pseudorapidity
 
-__all__ = [
-    "HEAVY",
-    "LIGHT",
-    "PT_MIN",
-    "STABLE",
-    "Versions",
-    "pick_versions",
-    "redecay",
-    "start_decays",
-]
-
 HEAVY = (411, 421, 431, 4122, 4132, 4232, 4332, 511, 521, 531, 541, 5122, 5132, 5232, 5332)
 """Codes of the hadrons that decay weakly to leptons."""
 
@@ -301,8 +290,7 @@ def _decayed(decayer: Any, hadrons: NDArray[np.float64], copies: int) -> tuple[N
     # decays to partons; nextBatch, without a process, does the whole hadron level.
     done = decayer.nextBatch(1)
     if len(done) != 1 or len(done.prt[0]) < first:
-        message = "Pythia could not decay a hadron; simulate with another --seed."
-        raise DataError(message)
+        raise DataError("Pythia could not decay a hadron; simulate with another --seed.")
     particles = done.prt[0]
     root = np.asarray(ak.to_numpy(particles.mother1), dtype=np.int64)
     root[:first] = np.arange(first)

@@ -12,8 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["PUBLISHED", "Published", "acceptance_table"]
-
 
 @dataclass(frozen=True)
 class Published:

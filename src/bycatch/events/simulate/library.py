@@ -7,8 +7,6 @@ from typing import Any
 
 from bycatch.errors import InputError
 
-__all__ = ["pythia_library"]
-
 
 def pythia_library() -> Any:
     """Return Pythia's module.
@@ -21,5 +19,4 @@ def pythia_library() -> Any:
     try:
         return import_module("pythia8mc")
     except ImportError:
-        message = 'Simulation needs an extra: pip install "bycatch[simulate]".'
-        raise InputError(message) from None
+        raise InputError('Simulation needs an extra: pip install "bycatch[simulate]".') from None

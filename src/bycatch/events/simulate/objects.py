@@ -43,22 +43,6 @@ from bycatch.events.simulate.process import Batch
 from bycatch.kinematics.clustering import cluster
 from bycatch.kinematics.vectors import azimuth, delta_r, pseudorapidity
 
-__all__ = [
-    "B_TAG",
-    "B_TAG_ETA",
-    "IDENTIFICATION",
-    "ISOLATION",
-    "Identification",
-    "b_tags",
-    "heavy_hadrons",
-    "isolation",
-    "jets",
-    "leptons",
-    "missing_momentum",
-    "pairs",
-    "photons",
-]
-
 CONE = 0.4
 """Radius of isolation and of the match of heavy hadrons."""
 

@@ -6,8 +6,6 @@ from typing import Any
 
 from bycatch.events.simulate.process import Batch
 
-__all__ = ["final_state", "ragged_like"]
-
 
 def ragged_like(pattern: Any, values: Any) -> Any:
     """Give flat `values` the shape of the ragged array `pattern`, without copying.

@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 from bycatch.events.simulate.process import Batch
 from bycatch.kinematics.vectors import mass
 
-__all__ = ["by_code", "decay_products", "into_frame", "parton_columns", "parton_text", "resonance"]
-
 COMPONENTS = ("px", "py", "pz", "E")
 _QUARKS = (1, 2, 3, 4, 5)
 _OUTGOING = 23  # Pythia's status of a decay product in the hard process
@@ -142,8 +140,9 @@ def _stack(entries: Any, number: int) -> Vectors:
     counts = ak.to_numpy(ak.num(entries))
     if np.any(counts != number):
         bad = int(np.count_nonzero(counts != number))
-        message = f"{bad} of {len(counts)} events do not have {number} partons of the kind wanted."
-        raise ValueError(message)
+        raise ValueError(
+            f"{bad} of {len(counts)} events do not have {number} partons of the kind wanted."
+        )
     momenta = [ak.to_numpy(ak.flatten(entries.p[name])) for name in ("px", "py", "pz", "e")]
     return np.stack(momenta, axis=-1).reshape(len(counts), number, 4).astype(np.float64)
 

@@ -21,8 +21,6 @@ from numpy.typing import NDArray
 from bycatch.errors import DataError
 from bycatch.events.simulate.library import pythia_library
 
-__all__ = ["SCALE", "Decisions", "HardEvent", "Prescale", "kept_share", "start_prescale"]
-
 SCALE = 10.0
 """GeV in pT of the evolution, at which an event is judged."""
 
@@ -170,8 +168,9 @@ class Decisions:
         keys = list(map(tuple, energy.tolist()))
         missing = sum(key not in self._weights for key in keys)
         if missing:
-            message = f"{missing} of {len(keys)} generated events were not seen by the prescale."
-            raise DataError(message)
+            raise DataError(
+                f"{missing} of {len(keys)} generated events were not seen by the prescale."
+            )
         found = np.array([self._weights[key] for key in keys])
         self._weights.clear()  # what is left belongs to events that Pythia gave up
         return found

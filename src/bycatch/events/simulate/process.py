@@ -33,8 +33,6 @@ from numpy.typing import NDArray
 from bycatch.events.simulate.generator import ParticleTable
 from bycatch.events.simulate.prescale import Prescale
 
-__all__ = ["Batch", "Process", "Selection"]
-
 
 @dataclass(frozen=True)
 class Batch:
@@ -152,5 +150,4 @@ class Process:
 
     def __post_init__(self) -> None:
         if bool(self.mixture) == bool(self.settings and self.select):
-            message = f"The process {self.name!r} needs settings and select, or a mixture."
-            raise ValueError(message)
+            raise ValueError(f"The process {self.name!r} needs settings and select, or a mixture.")

@@ -26,8 +26,6 @@ from bycatch.events.simulate.processes import find_process
 from bycatch.events.simulate.tally import Tally, combine
 from bycatch.tasks import Progress, Run, RunFolder, SilentProgress, Step, atomic_file, fingerprint
 
-__all__ = ["simulate"]
-
 
 def simulate(
     name: str,
@@ -71,8 +69,7 @@ def simulate(
     """
     process = find_process(name)
     if events < 1:
-        message = f"The number of events must be at least 1, but it is {events}."
-        raise ConfigError(message)
+        raise ConfigError(f"The number of events must be at least 1, but it is {events}.")
     output = Path(output)
     settings = _settings(process, events, seed)
     mark = fingerprint(settings)
@@ -136,11 +133,10 @@ def _finished(output: Path, mark: str, settings: Mapping[str, Any]) -> dict[str,
     info = simulation_info(output)
     if info.get("fingerprint") != mark:
         key = next((key for key in settings if info.get(key) != settings[key]), "version")
-        message = (
+        raise RunFolderError(
             f"{output} exists and was made with another {key} ({info.get(key)!r} instead of "
             f"{settings.get(key)!r}); choose another --output or remove it, nothing was changed."
         )
-        raise RunFolderError(message)
     return info
 
 

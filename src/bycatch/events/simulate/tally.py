@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 from bycatch.events.simulate.generator import CrossSection
 from bycatch.events.simulate.process import Selection
 
-__all__ = ["Tally", "combine"]
-
 
 @dataclass
 class Tally:

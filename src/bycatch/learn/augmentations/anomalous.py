@@ -19,8 +19,6 @@ from torch import Tensor
 from bycatch.learn.augmentations.base import Draws, collinear_split, one_of
 from bycatch.learn.augmentations.layout import EventLayout
 
-__all__ = ["add_objects", "shift_all", "shift_met", "shift_pt", "split_objects"]
-
 _SPLIT = 0.5  # probability that an object splits, in each of the rounds
 _ROUNDS = 2
 _HARDER = (1.0, 5.0)

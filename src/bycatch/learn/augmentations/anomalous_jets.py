@@ -20,8 +20,6 @@ from torch import Tensor
 
 from bycatch.learn.augmentations.base import Draws, one_of, ranked
 
-__all__ = ["drop_constituents", "move_prong", "reshare_pt"]
-
 _DROPPED = 0.3
 _MOVED = (0.1, 0.6)
 _POWERS = (1.5, 1.0 / 1.5)

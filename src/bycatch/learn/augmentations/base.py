@@ -14,8 +14,6 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-__all__ = ["Draws", "collinear_split", "one_of", "ranked", "wrap"]
-
 
 class Draws(Protocol):
     """Random numbers of each member, as `bycatch.learn.neural.Noise` draws them."""

@@ -17,8 +17,6 @@ from torch import Tensor
 
 from bycatch.learn.augmentations.base import Draws, collinear_split, ranked
 
-__all__ = ["rotate_jet", "smear_soft", "split_collinear", "translate_jet"]
-
 _SOFT = 0.1  # GeV, of the width of the angles of soft constituents
 _SPLIT = 0.5
 

@@ -12,8 +12,6 @@ from torch import Tensor
 from bycatch.learn.augmentations.base import ranked
 from bycatch.represent.objects import PLACES
 
-__all__ = ["KINDS", "EventLayout"]
-
 KINDS = ("met", *(place.kind for place in PLACES))
 """Kinds of objects, in the order of their places."""
 

@@ -16,8 +16,6 @@ from torch import Tensor
 from bycatch.learn.augmentations.base import Draws, wrap
 from bycatch.learn.augmentations.layout import EventLayout
 
-__all__ = ["rotate_event", "smear_angles", "smear_jet_energies"]
-
 _NOISE, _STOCHASTIC = 0.052, 1.502  # of sigma^2 in pT^2, and in GeV pT
 _ANGLE, _ANGLE_PT, _ANGLE_WIDTH = 0.028, 25.0, 0.1
 

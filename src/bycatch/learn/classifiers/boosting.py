@@ -11,8 +11,6 @@ from bycatch.learn.checkpoint import constructor_options, histories_to_json
 from bycatch.learn.members import check_option
 from bycatch.learn.options import Options, learned, option
 
-__all__ = ["BoostedTrees"]
-
 
 class BoostedTrees(Options):
     """Options of an ensemble of boosted trees, checked when it is made."""
@@ -52,5 +50,4 @@ class BoostedTrees(Options):
     @staticmethod
     def _require_trained(trained: Sequence[object]) -> None:
         if not trained:
-            message = "The ensemble is not trained; call 'fit' first."
-            raise DataError(message)
+            raise DataError("The ensemble is not trained; call 'fit' first.")

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Forest"]
-
 _CHUNK = 20_000
 
 
@@ -53,13 +51,11 @@ class Forest:
         nodes = len(self.value)
         for name in ("feature", "threshold", "left", "right"):
             if getattr(self, name).shape != (nodes,):
-                message = f"'{name}' does not have {nodes} entries"
-                raise ValueError(message)
+                raise ValueError(f"'{name}' does not have {nodes} entries")
         for name in ("roots", "left", "right"):
             array = getattr(self, name)
             if array.size and not (array.min() >= 0 and array.max() < nodes):
-                message = f"'{name}' points outside of the trees"
-                raise ValueError(message)
+                raise ValueError(f"'{name}' points outside of the trees")
 
     def sum(self, X: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the baseline plus the leaves' values in the order of the trees.

@@ -35,8 +35,6 @@ from bycatch.learn.members import (
 from bycatch.learn.options import learned, option
 from bycatch.tasks.random import child_seed
 
-__all__ = ["HistGradientBoostingEnsemble"]
-
 _ARRAYS = ("roots", "feature", "threshold", "left", "right", "value")
 
 

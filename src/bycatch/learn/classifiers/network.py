@@ -21,8 +21,6 @@ from bycatch.learn.options import learned, option
 from bycatch.learn.trainer import TrainingOptions
 from bycatch.represent.scaling import Standardise
 
-__all__ = ["NetworkEnsemble"]
-
 
 class NetworkEnsemble(NeuralClassifier):
     """Fully connected networks with rectified linear units, trained with Adam.

@@ -47,8 +47,6 @@ from bycatch.learn.members import (
 from bycatch.learn.options import learned, option
 from bycatch.tasks.random import child_seed
 
-__all__ = ["LightGBMEnsemble"]
-
 
 class LightGBMEnsemble(BoostedTrees):
     """Boosted trees of LightGBM with early stopping.
@@ -178,6 +176,7 @@ class LightGBMEnsemble(BoostedTrees):
         try:
             ensemble._boosters = [lightgbm.Booster(model_str=text) for text in texts]
         except lightgbm.basic.LightGBMError as error:
-            message = f"LightGBM cannot read the model in {folder} ({error}); train it again."
-            raise InputError(message) from error
+            raise InputError(
+                f"LightGBM cannot read the model in {folder} ({error}); train it again."
+            ) from error
         return ensemble

@@ -24,8 +24,6 @@ from bycatch.learn.options import learned, option
 from bycatch.represent.scaling import LogitStandardise, Standardise
 from bycatch.tasks.random import child_seed, stream
 
-__all__ = ["NeuralDensity"]
-
 _SCALING = ("low", "high", "mean", "scale")
 _SIZES = ("n_features", "n_conditions", "n_heads")
 
@@ -126,11 +124,10 @@ class NeuralDensity(Rounds, NeuralEnsemble):
     def _require_inside(self, X: NDArray[np.float32]) -> None:
         outside = int(np.count_nonzero(~self.scaling_.inside(X)))
         if outside:
-            message = (
+            raise DataError(
                 f"{outside} of {len(X)} rows lie outside of the bounds of the scaling that was "
                 "given: clip them, or let the density measure its own."
             )
-            raise DataError(message)
 
     def _columns(self, data: DensityRows) -> dict[str, NDArray[Any]]:
         """Return what the model sees of the rows."""
@@ -213,8 +210,7 @@ class NeuralDensity(Rounds, NeuralEnsemble):
         self._require_head(head)
         chosen = check_members([member], self.members)
         if condition is None and n is None:
-            message = "An unconditional density must be told the number of events: give 'n'."
-            raise DataError(message)
+            raise DataError("An unconditional density must be told the number of events: give 'n'.")
         c = self._conditions(condition, len(condition) if condition is not None else n or 0)
         if not len(c):
             return np.empty((0, self._sizes["n_features"]), dtype=np.float32)
@@ -253,5 +249,4 @@ class NeuralDensity(Rounds, NeuralEnsemble):
     def _require_head(self, head: int) -> None:
         self._require_fitted()
         if not 0 <= head < self._sizes["n_heads"]:
-            message = f"There is no head {head}; the density has {self._sizes['n_heads']}."
-            raise DataError(message)
+            raise DataError(f"There is no head {head}; the density has {self._sizes['n_heads']}.")

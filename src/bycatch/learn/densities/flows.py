@@ -52,13 +52,6 @@ from bycatch.learn.densities.base import NeuralDensity
 from bycatch.learn.neural import Noise
 from bycatch.learn.options import learned, option
 
-__all__ = [
-    "AutoregressiveSplineEnsemble",
-    "CouplingSplineEnsemble",
-    "FlowEnsemble",
-    "MafEnsemble",
-]
-
 
 class FlowEnsemble(NeuralDensity):
     """What the flows share: zuko's module, evaluated for all members at once.
@@ -96,12 +89,11 @@ class FlowEnsemble(NeuralDensity):
 
     def _check_heads(self, n_heads: int, n_conditions: int) -> None:  # noqa: ARG002
         if n_heads > 1:
-            message = (
+            raise ConfigError(
                 f"The density '{self.kind}' cannot have {n_heads} heads: the condition enters "
                 "every layer of a flow, so no part of it can be blind to one window. Use the "
                 "density 'matching', or one density per window (shared: false)."
             )
-            raise ConfigError(message)
 
     def _flow(self) -> _Flow:
         """Return the module; its weights mean nothing, they are given with every call."""

@@ -38,8 +38,6 @@ from bycatch.learn.nets.velocity import Velocity, draw_velocity
 from bycatch.learn.neural import Noise
 from bycatch.learn.options import option
 
-__all__ = ["MatchingEnsemble"]
-
 _VALIDATION_STEPS = 6
 _LOG_2PI = math.log(2.0 * math.pi)
 
@@ -83,28 +81,26 @@ class MatchingEnsemble(NeuralDensity):
     def check_options(self) -> None:
         """Refuse options that make no sense (ConfigError)."""
         if not self.hidden:
-            message = "The option 'hidden' is empty, but the trunk needs at least one layer."
-            raise ConfigError(message)
+            raise ConfigError(
+                "The option 'hidden' is empty, but the trunk needs at least one layer."
+            )
         if self.solver not in SOLVERS:
-            message = (
+            raise ConfigError(
                 f"The option 'solver' is {self.solver!r}, but it must be one of {sorted(SOLVERS)}."
             )
-            raise ConfigError(message)
         super().check_options()
 
     def _check_heads(self, n_heads: int, n_conditions: int) -> None:
         if self.degree is not None and n_conditions != 1:
-            message = (
+            raise ConfigError(
                 f"The option 'degree' is {self.degree}, which needs one condition, but there are "
                 f"{n_conditions}: leave it out, and the conditions enter the network."
             )
-            raise ConfigError(message)
         if n_heads > 1 and self.degree is None:
-            message = (
+            raise ConfigError(
                 "Several heads need the option 'degree': where the condition enters the network "
                 "freely, a head learns from what it should be blind to. Set it to 2."
             )
-            raise ConfigError(message)
 
     def _velocity(self) -> Velocity:
         return Velocity(self._sizes["n_features"], self.degree)

@@ -7,8 +7,6 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-__all__ = ["SOLVERS", "integrate"]
-
 State = tuple[Tensor, ...]
 Flow = Callable[[float, State], State]
 

@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 from bycatch.errors import DataError
 from bycatch.learn.members import MemberRows, check_features
 
-__all__ = ["DensityRows", "checked_condition", "density_rows"]
-
 
 @dataclass(frozen=True)
 class DensityRows:
@@ -61,18 +59,19 @@ def checked_condition(
         values = np.asarray(condition, dtype=np.float64)
         values = values[:, None] if values.ndim == 1 else values
     if values.ndim != 2 or len(values) != n_rows:
-        message = f"Conditions must have the shape ({n_rows}, n_conditions), not {values.shape}."
-        raise DataError(message)
+        raise DataError(
+            f"Conditions must have the shape ({n_rows}, n_conditions), not {values.shape}."
+        )
     if n_conditions is not None and values.shape[1] != n_conditions:
-        message = (
+        raise DataError(
             f"The density was trained on {n_conditions} conditions, but was given "
             f"{values.shape[1]}; give the same conditions in the same order."
         )
-        raise DataError(message)
     bad = int((~np.isfinite(values)).any(axis=1).sum())
     if bad:
-        message = f"{bad} of {n_rows} rows have a condition that is NaN or infinite; drop them."
-        raise DataError(message)
+        raise DataError(
+            f"{bad} of {n_rows} rows have a condition that is NaN or infinite; drop them."
+        )
     return values
 
 
@@ -121,20 +120,19 @@ def density_rows(
         ("blind", hidden.shape, (len(hidden), n_rows)),
     ):
         if shape != expected:
-            message = f"'{name}' must have the shape {expected}, but it has {shape}."
-            raise DataError(message)
+            raise DataError(f"'{name}' must have the shape {expected}, but it has {shape}.")
     if not np.isfinite(weights).all():
         count = int((~np.isfinite(weights)).sum())
-        message = f"{count} of {n_rows} weights are NaN or infinite; drop these rows."
-        raise DataError(message)
+        raise DataError(f"{count} of {n_rows} weights are NaN or infinite; drop these rows.")
     seen = ~hidden.all(axis=0)
     rows = []
     for m, rng in enumerate(rngs):
         use = np.flatnonzero(np.asarray(train[m], dtype=bool) & seen)
         check = np.flatnonzero(np.asarray(validate[m], dtype=bool) & seen)
         if (np.asarray(train[m], dtype=bool) & np.asarray(validate[m], dtype=bool)).any():
-            message = f"Member {m} trains and validates on the same rows; masks must not overlap."
-            raise DataError(message)
+            raise DataError(
+                f"Member {m} trains and validates on the same rows; masks must not overlap."
+            )
         if check.size > most_validation_rows:
             check = np.sort(rng.choice(check, most_validation_rows, replace=False))
         rows.append(
@@ -152,19 +150,19 @@ def density_rows(
 def _of_mean_one(weight: NDArray[np.float64], member: int, purpose: str) -> NDArray[np.float64]:
     total = float(weight.sum())
     if not total > 0.0:
-        message = (
+        raise DataError(
             f"Member {member} has {weight.size} {purpose} rows with a sum of weights of "
             f"{total:g}; it must be positive. Widen the region."
         )
-        raise DataError(message)
     return np.asarray(weight * (weight.size / total))
 
 
 def _sees(visible: NDArray[np.bool_], training: NDArray[np.int64]) -> NDArray[np.float64]:
     share = visible[:, training].mean(axis=1)
     if not (share > 0).all():
-        message = f"Head {int(np.argmin(share))} is blind to every training row: widen the range."
-        raise DataError(message)
+        raise DataError(
+            f"Head {int(np.argmin(share))} is blind to every training row: widen the range."
+        )
     return np.ascontiguousarray((visible / (share[:, None] * len(visible))).T)
 
 

@@ -27,8 +27,6 @@ from torch import Tensor
 
 from bycatch.learn.nets.mlp import draw_weights
 
-__all__ = ["alignment_keys", "attend", "draw_attention"]
-
 
 def draw_attention(
     n_state: int,

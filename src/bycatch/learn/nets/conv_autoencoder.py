@@ -24,8 +24,6 @@ from torch.nn.functional import avg_pool2d, conv2d, interpolate, leaky_relu_
 
 from bycatch.learn.nets.mlp import draw_weights, forward
 
-__all__ = ["decode", "draw_decoder", "draw_encoder", "encode", "pooled_sides"]
-
 _KERNEL = 3
 _SLOPE = 0.1
 

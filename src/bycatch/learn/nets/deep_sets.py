@@ -15,8 +15,6 @@ from torch import Tensor
 from bycatch.learn.nets.mlp import Workspace, draw_weights, forward
 from bycatch.learn.nets.packing import pack
 
-__all__ = ["deep_sets", "draw_deep_sets"]
-
 
 def draw_deep_sets(
     n_features: int,

@@ -21,8 +21,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["bidirectional_gru", "cell", "draw_gru", "gru"]
-
 
 def draw_gru(
     n_in: int, n_hidden: int, rngs: Sequence[np.random.Generator], dtype: torch.dtype

@@ -11,8 +11,6 @@ from torch.nn.functional import conv2d, max_pool2d
 
 from bycatch.learn.nets.mlp import draw_weights, forward
 
-__all__ = ["draw_image_cnn", "image_cnn", "sides"]
-
 _STEM = 4
 _KERNEL = 3
 

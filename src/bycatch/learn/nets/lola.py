@@ -19,8 +19,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["LORENTZ_FEATURES", "draw_lola", "lola", "momenta"]
-
 LORENTZ_FEATURES = 5
 """Numbers that each combination gives: mass, transverse momentum, energies, nearest, distances."""
 

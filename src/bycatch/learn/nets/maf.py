@@ -22,8 +22,6 @@ from torch.nn.functional import silu
 
 from bycatch.learn.nets.mlp import draw_weights
 
-__all__ = ["draw_maf", "log_density"]
-
 _STEEPEST = 3.0  # bound of the logarithm of a scale, so that no feature shrinks to a point
 
 

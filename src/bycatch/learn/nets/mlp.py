@@ -18,8 +18,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["Workspace", "draw_weights", "forward"]
-
 
 def draw_weights(
     sizes: Sequence[int], rngs: Sequence[np.random.Generator], dtype: torch.dtype

@@ -5,8 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["pack"]
-
 
 def pack(mask: Tensor) -> tuple[Tensor, Tensor]:
     """Return where something is, without what lies between.

@@ -17,8 +17,6 @@ from torch.nn.functional import gelu, layer_norm, scaled_dot_product_attention
 from bycatch.learn.nets.mlp import draw_weights
 from bycatch.learn.nets.packing import pack
 
-__all__ = ["Sizes", "draw_transformer", "interactions", "summed", "transformer"]
-
 _N_INTERACTIONS = 4
 _CLOSEST = 1e-3  # distance below which two constituents count as one, about a cell of a tracker
 

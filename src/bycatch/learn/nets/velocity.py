@@ -11,8 +11,6 @@ from torch import Tensor
 
 from bycatch.learn.nets.mlp import draw_weights
 
-__all__ = ["Velocity", "draw_velocity"]
-
 _FREQUENCIES = (1, 2, 3)
 _TIME_FEATURES = 1 + 2 * len(_FREQUENCIES)
 

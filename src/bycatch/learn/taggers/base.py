@@ -21,8 +21,6 @@ from bycatch.learn.members import check_members, labelled_rows
 from bycatch.learn.neural import Columns, NeuralClassifier, Rounds
 from bycatch.learn.options import learned, option
 
-__all__ = ["NeuralTagger"]
-
 
 class NeuralTagger(Rounds, NeuralClassifier):
     """A tagger that the one training loop trains.
@@ -139,8 +137,7 @@ class NeuralTagger(Rounds, NeuralClassifier):
         super()._restore(arrays, notes)
         shape = tuple(int(length) for length in notes["shape"])
         if len(shape) != len(self.axes):
-            message = f"its inputs have the axes {self.axes}, not the shape {shape}"
-            raise ValueError(message)
+            raise ValueError(f"its inputs have the axes {self.axes}, not the shape {shape}")
         self._remember(shape, self._expected(shape))
 
     def _remember(self, shape: tuple[int, ...], weights: Mapping[str, Tensor]) -> None:
@@ -153,8 +150,7 @@ class NeuralTagger(Rounds, NeuralClassifier):
         """Return ``x``, and ``mask`` where the tagger has one."""
         X = np.asarray(X)
         if not self.masked and mask is not None:
-            message = f"The tagger '{self.kind}' has no use for a mask; leave 'mask' out."
-            raise DataError(message)
+            raise DataError(f"The tagger '{self.kind}' has no use for a mask; leave 'mask' out.")
         shape: tuple[int | None, ...] = self.shape_
         if self.masked and X.ndim == 3:
             mask = check_mask(mask, X.shape[:2])

@@ -27,8 +27,6 @@ from bycatch.learn.neural import Columns
 from bycatch.learn.options import option
 from bycatch.learn.taggers.base import NeuralTagger
 
-__all__ = ["ImageTagger"]
-
 
 class ImageTagger(NeuralTagger):
     """Convolutions and maxima over 2x2 pixels, then dense layers.
@@ -67,11 +65,10 @@ class ImageTagger(NeuralTagger):
     ) -> dict[str, Tensor]:
         height, width = shape
         if sides(min(shape), len(self.channels))[-1] < 1:
-            message = (
+            raise DataError(
                 f"Images of {height}x{width} pixels are too small for {len(self.channels)} layers, "
                 "each of which halves them: give fewer 'channels'."
             )
-            raise DataError(message)
         dtype = getattr(torch, self.dtype)
         return draw_image_cnn((height, width), self.channels, self.hidden, rngs, dtype)
 

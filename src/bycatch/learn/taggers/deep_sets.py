@@ -26,8 +26,6 @@ from bycatch.learn.neural import Columns
 from bycatch.learn.options import learned, option
 from bycatch.learn.taggers.base import NeuralTagger
 
-__all__ = ["DeepSetsTagger"]
-
 
 class DeepSetsTagger(NeuralTagger):
     """F(sum_i Phi(x_i)) with two dense networks; the order of constituents has no influence."""

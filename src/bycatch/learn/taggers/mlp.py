@@ -24,8 +24,6 @@ from bycatch.learn.neural import Columns
 from bycatch.learn.options import learned, option
 from bycatch.learn.taggers.base import NeuralTagger
 
-__all__ = ["DenseTagger"]
-
 
 class DenseTagger(NeuralTagger):
     """Dense layers with rectified linear units on standardised features."""

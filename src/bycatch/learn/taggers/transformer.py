@@ -24,8 +24,6 @@ from bycatch.learn.neural import Columns
 from bycatch.learn.options import option
 from bycatch.learn.taggers.base import NeuralTagger
 
-__all__ = ["TransformerTagger"]
-
 
 class TransformerTagger(NeuralTagger):
     """Self-attention between constituents, and a class token that looks at all of them.
@@ -70,27 +68,24 @@ class TransformerTagger(NeuralTagger):
         super().check_options()
         width, heads, pairs = self.width, self.heads, self.pairs
         if width % heads:
-            message = (
+            raise ConfigError(
                 f"The option 'width' is {width}, but it must be a multiple of 'heads', {heads}."
             )
-            raise ConfigError(message)
         if pairs is not None and (len(set(pairs)) != 3 or len(pairs) != 3 or min(pairs) < 0):
-            message = (
+            raise ConfigError(
                 f"The option 'pairs' is {pairs!r}, but it must name three features: log pt and two "
                 "angles."
             )
-            raise ConfigError(message)
 
     def _initial(
         self, shape: tuple[int, ...], rngs: Sequence[np.random.Generator]
     ) -> dict[str, Tensor]:
         n_features = shape[-1]
         if self.pairs is not None and max(self.pairs) >= n_features:
-            message = (
+            raise DataError(
                 f"The option 'pairs' names feature {max(self.pairs)}, but constituents have "
                 f"{n_features} features, counted from 0."
             )
-            raise DataError(message)
         pair_hidden = 0 if self.pairs is None else self.pair_hidden
         sizes = Sizes(n_features, self.width, self.heads, self.blocks, self.hidden, pair_hidden)
         return draw_transformer(sizes, rngs, getattr(torch, self.dtype))

@@ -27,14 +27,6 @@ from bycatch.report.style import (
     styled,
 )
 
-__all__ = [
-    "log_labels",
-    "plot_contamination",
-    "plot_directions",
-    "plot_preprocessing",
-    "plot_score_curves",
-]
-
 
 def _label(item: Measured) -> str:
     return "supervised (labels)" if item.supervised else f"{item.method}, {item.score}"

@@ -29,8 +29,6 @@ from bycatch.report.style import (
     styled,
 )
 
-__all__ = ["plot_contributions", "plot_sculpting", "plot_spectra"]
-
 MOST_BARS = 24
 _SHOWN = (0.1, 0.01)
 

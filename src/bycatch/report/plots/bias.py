@@ -14,8 +14,6 @@ from bycatch.report.plots.pvalue_scan import MARKERS
 from bycatch.report.style import INK, MUTED, WIDE, colours, new_figure, plain, roomy, styled
 from bycatch.search.result import Look
 
-__all__ = ["plot_bias"]
-
 REACH, SPACING = 0.42, 0.12
 """Spread of all methods of one working point and, at most, distance of two, in units of the
 distance of the closest two working points."""

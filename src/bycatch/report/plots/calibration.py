@@ -11,8 +11,6 @@ from scipy.stats import beta, norm
 
 from bycatch.report.style import BAND, INK, MUTED, PALETTE, WIDE, beside, styled
 
-__all__ = ["plot_calibration"]
-
 _BINS = 20
 
 

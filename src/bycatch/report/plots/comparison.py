@@ -15,8 +15,6 @@ from bycatch.report.numbers import SIGMA, percent
 from bycatch.report.style import INK, MUTED, PALETTE, WIDE, new_figure, plain, roomy, styled
 from bycatch.search.result import Look
 
-__all__ = ["plot_comparison"]
-
 FIT, TEMPLATE = PALETTE[0], PALETTE[1]
 APART = 0.17
 """Half the distance of the two estimates of one look, in rows."""

@@ -12,8 +12,6 @@ from matplotlib.figure import Figure
 from bycatch.report.style import MUTED, PALETTE, WIDE, plain, roomy, small_multiples, styled
 from bycatch.search.result import LearningCurve
 
-__all__ = ["plot_curves"]
-
 
 def _panel(axes: Axes, curve: LearningCurve, ratio: bool) -> None:
     train = np.asarray(curve.train_loss, dtype=float)

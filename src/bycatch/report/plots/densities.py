@@ -11,8 +11,6 @@ from matplotlib.figure import Figure
 from bycatch.report.style import PALETTE, WIDE, legend_above, plain, small_multiples, styled
 from bycatch.search.result import DensityCurve
 
-__all__ = ["plot_densities", "served"]
-
 START = 0.15
 """Share of the rounds that the axis need not show whole: the first ones fall steeply."""
 

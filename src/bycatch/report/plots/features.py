@@ -25,8 +25,6 @@ from bycatch.report.style import (
 )
 from bycatch.search.result import FeatureComparison
 
-__all__ = ["by_chance", "plot_features", "ranked"]
-
 
 def ranked(features: Sequence[FeatureComparison]) -> list[FeatureComparison]:
     """Return the comparisons from the most to the least separating feature."""

@@ -24,8 +24,6 @@ from bycatch.report.style import (
     styled,
 )
 
-__all__ = ["plot_hunt", "plot_hunt_toys"]
-
 Floats = NDArray[np.float64]
 _LOG_RANGE = 30.0
 

@@ -25,8 +25,6 @@ from bycatch.report.style import (
     styled,
 )
 
-__all__ = ["plot_latent"]
-
 _POINTS = 3000
 """Events that are drawn at most, the same fraction of each class."""
 _CLASSES = 6

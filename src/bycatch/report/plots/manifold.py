@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 
 from bycatch.report.style import INK, WIDE, new_figure, styled
 
-__all__ = ["plot_manifold"]
-
 
 @styled
 def plot_manifold(

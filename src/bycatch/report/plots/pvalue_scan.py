@@ -27,8 +27,6 @@ from bycatch.report.style import (
 )
 from bycatch.search.result import Look
 
-__all__ = ["global_line", "log10_p", "plot_pvalue_scan"]
-
 DEEP = 9.0
 """Beyond 1e-9 the axis is stretched at the top, where the global lines stand."""
 CROWDED = 0.1

@@ -22,8 +22,6 @@ from bycatch.report.style import (
 )
 from bycatch.search.result import Evaluation
 
-__all__ = ["draw_curve", "frame_curves", "plot_roc"]
-
 MAX_RELATIVE_ERROR = 0.2
 
 

@@ -14,8 +14,6 @@ from bycatch.evaluate.score_comparison import Comparison, Summary
 from bycatch.report.numbers import number
 from bycatch.report.style import BAND, INK, MUTED, PALETTE, WIDE, new_figure, plain, roomy, styled
 
-__all__ = ["MOST", "plot_score_boxes", "plot_score_map"]
-
 MOST = 40
 """Scores that a figure shows at most, the highest medians first."""
 

@@ -38,8 +38,6 @@ _LEGEND = (
     "window (masked in this fit)",
 )
 
-__all__ = ["garwood", "plot_spectra", "plot_spectrum", "pulls"]
-
 Floats = NDArray[np.float64]
 
 

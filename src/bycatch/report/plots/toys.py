@@ -26,8 +26,6 @@ from bycatch.report.style import (
 FAR = 3.0
 """An observation further out, in widths of the toys' distribution, becomes an arrow."""
 
-__all__ = ["plot_toys"]
-
 
 @styled
 def plot_toys(

@@ -24,8 +24,6 @@ from bycatch.report.style import (
 from bycatch.trigger.mixture import ScoredSample
 from bycatch.trigger.run import TriggerResult
 
-__all__ = ["plot_rates", "plot_tail"]
-
 Floats = NDArray[np.float64]
 _POINTS = 50
 _WIDE = 20.0

@@ -14,8 +14,6 @@ import torch
 from torch import Tensor
 from torch.nn.functional import log_softmax, softplus
 
-__all__ = ["Layout", "first_candidates", "mean_candidate", "surprises"]
-
 
 @dataclass(frozen=True)
 class Layout:

@@ -20,8 +20,6 @@ from torch import Tensor
 
 from bycatch.errors import ConfigError, nearest
 
-__all__ = ["CONSTRAINTS", "balance", "checked_constraints", "on_shell"]
-
 _TINY = 1e-12
 
 
@@ -100,21 +98,20 @@ def checked_constraints(
             raise ConfigError(message + f"{nearest(name, CONSTRAINTS)}.")
         wanted = ("name", "weight", *_KEYS[name])
         if set(one) != set(wanted):
-            message = (
+            raise ConfigError(
                 f"The constraint '{name}' has the keys {', '.join(sorted(one))}, but it needs "
                 f"{', '.join(wanted)}."
             )
-            raise ConfigError(message)
         if not float(one["weight"]) > 0.0:
-            message = f"The constraint '{name}' has the weight {one['weight']!r}; give more than 0."
-            raise ConfigError(message)
+            raise ConfigError(
+                f"The constraint '{name}' has the weight {one['weight']!r}; give more than 0."
+            )
         lengths = {len(columns) for columns in one["columns"]}
         if name == "on_shell" and lengths != {4}:
-            message = (
+            raise ConfigError(
                 "The constraint 'on_shell' needs the columns of E, px, py and pz of each particle, "
                 f"but was given {one['columns']!r}."
             )
-            raise ConfigError(message)
         found.append((float(one["weight"]), _bound(name, one)))
     return found
 

@@ -22,10 +22,11 @@ from bycatch.learn.contrastive import alignment, clr, cosine, uniformity
 from bycatch.learn.members import MemberRows, check_choice, check_option
 from bycatch.learn.nets.mlp import draw_weights, forward
 from bycatch.learn.nets.transformer import Sizes, draw_transformer, summed
+from bycatch.learn.neural import Learning, Noise
 from bycatch.learn.options import option
 from bycatch.learn.trainer import Batch, Model, TrainingOptions, train
 from bycatch.score.base import Inputs
-from bycatch.score.parts.neural import Learning, NeuralScore, Noise, part
+from bycatch.score.parts.neural import NeuralScore, part
 from bycatch.score.parts.representation_heads import (
     HEADS,
     HeadLearning,
@@ -34,8 +35,6 @@ from bycatch.score.parts.representation_heads import (
     moments,
 )
 from bycatch.tasks.random import child_seed, stream
-
-__all__ = ["ContrastiveScore", "Views", "check_names"]
 
 _GROUPS = 6  # of rows of similar length
 _MONITORED = 1024  # rows of the monitors, which look at all pairs
@@ -112,11 +111,10 @@ class ContrastiveScore(NeuralScore):
         check_option("head_steps", self.head_steps, self.rounds)
         check_option("head_hidden", len(self.head_hidden), 1)
         if self.width % self.heads:
-            message = (
+            raise ConfigError(
                 f"The option 'width' is {self.width}, but it must be a multiple of 'heads', "
                 f"{self.heads}."
             )
-            raise ConfigError(message)
 
     @abstractmethod
     def views(self, columns: Mapping[str, Tensor], noise: Noise) -> Views:
@@ -294,8 +292,9 @@ class ContrastiveScore(NeuralScore):
         """
         inputs = self._checked(X, mask, self._fitted_shape())
         if len(inputs["x"]) < 2:
-            message = f"Alignment and uniformity need two rows, but there are {len(inputs['x'])}."
-            raise DataError(message)
+            raise DataError(
+                f"Alignment and uniformity need two rows, but there are {len(inputs['x'])}."
+            )
         weights = np.ones(len(inputs["x"])) if weight is None else np.asarray(weight, np.float64)
         some: dict[str, NDArray[Any]] = {k: v[:_MONITORED] for k, v in inputs.items()}
         some["weight"] = weights[:_MONITORED]
@@ -337,5 +336,6 @@ def check_names(option: str, names: Sequence[str], known: Sequence[str]) -> None
     for name in names:
         check_choice(option, name, known)
     if len(set(names)) != len(names):
-        message = f"The option '{option}' is {tuple(names)!r}, but it must name each only once."
-        raise ConfigError(message)
+        raise ConfigError(
+            f"The option '{option}' is {tuple(names)!r}, but it must name each only once."
+        )

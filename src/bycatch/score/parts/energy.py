@@ -17,11 +17,9 @@ from torch import Tensor
 
 from bycatch.learn.langevin import Draws, Langevin, langevin, on_sphere
 from bycatch.learn.members import check_option
+from bycatch.learn.neural import Noise
 from bycatch.learn.options import learned, option
-from bycatch.score.parts.neural import Noise
 from bycatch.score.parts.sphere_autoencoder import SphereAutoencoder
-
-__all__ = ["Energy", "thermal_width"]
 
 _LOST = 1e-6
 

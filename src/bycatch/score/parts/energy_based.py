@@ -21,8 +21,6 @@ from bycatch.score.parts.energy import Energy
 from bycatch.score.parts.energy_training import RATIO, Backoff, Round, train_energy
 from bycatch.score.parts.log_omega import estimate_log_omega
 
-__all__ = ["EnergyScore"]
-
 _LEAST_ENERGY = 1e-9
 """Energy, in units of the inputs' variance, of an autoencoder that gives all back."""
 
@@ -96,8 +94,9 @@ class EnergyScore(Energy):
         """
         self._fitted_shape()
         if self.n_latent < 3:
-            message = f"A latent space of {self.n_latent} coordinates holds no sphere; take 3."
-            raise ConfigError(message)
+            raise ConfigError(
+                f"A latent space of {self.n_latent} coordinates holds no sphere; take 3."
+            )
         frame = np.eye(3, self.n_latent) if axes is None else np.asarray(axes, dtype=np.float64)
         (chosen,) = check_members([member], self.members)
         longitude = np.linspace(-np.pi, np.pi, 2 * cells + 1)
@@ -142,8 +141,7 @@ class EnergyScore(Energy):
         self.backoffs_ = [Backoff(**found) for found in notes["backoffs"]]
         for name in ("reference", "temperature", *(("log_omega",) if self.annealing else ())):
             if self.parameters_[name].shape != (self.members, 1):
-                message = f"'{name}' does not have the shape of its options"
-                raise ValueError(message)
+                raise ValueError(f"'{name}' does not have the shape of its options")
 
 
 def _verdict(member: int, rounds: Sequence[Round], best: int) -> str:

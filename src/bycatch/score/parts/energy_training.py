@@ -18,14 +18,12 @@ from torch import Tensor
 from bycatch.learn.callbacks import Callback, EpochReport
 from bycatch.learn.inputs import as_tensor
 from bycatch.learn.members import MemberRows
+from bycatch.learn.neural import Noise
 from bycatch.learn.trainer import Batch, TrainingOptions, train
 from bycatch.learn.wasserstein import sliced_wasserstein, unit_directions
 from bycatch.score.base import Inputs
 from bycatch.score.parts.energy import Energy
-from bycatch.score.parts.neural import Noise
 from bycatch.tasks.random import child_seed, stream
-
-__all__ = ["RATIO", "Backoff", "EnergyTraining", "Recovery", "Round", "Watch", "train_energy"]
 
 RATIO = (0.9, 1.1)
 """Where the mean energy of negative samples, over that of data, must be for a density."""

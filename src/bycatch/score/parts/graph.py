@@ -8,8 +8,6 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-__all__ = ["ScoreGraph"]
-
 
 class Scores(Protocol):
     """What a graph needs of a score: functions of parameters and columns."""

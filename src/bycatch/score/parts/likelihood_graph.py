@@ -20,8 +20,6 @@ from torch import Tensor
 from bycatch.learn.likelihoods_graph import GraphDensities, Observed, repeated, softplus
 from bycatch.score.parts.variational import NARROWEST
 
-__all__ = ["GraphOptions", "LikelihoodGraph"]
-
 Arrays = Mapping[str, NDArray[np.float64]]
 Layer = tuple[NDArray[np.float64], NDArray[np.float64]]
 

@@ -7,12 +7,10 @@ from torch import Tensor
 
 from bycatch.learn.annealing import GaussianBase, LogPartition, log_partition
 from bycatch.learn.langevin import Langevin
+from bycatch.learn.neural import Noise
 from bycatch.learn.threads import one_torch_thread
 from bycatch.score.parts.energy import Energy, thermal_width
-from bycatch.score.parts.neural import Noise
 from bycatch.tasks.random import child_seed
-
-__all__ = ["estimate_log_omega"]
 
 _CHAINS = 256
 _MOVES = Langevin(3, 0.5, metropolis=True)

@@ -17,12 +17,10 @@ from torch import Tensor
 
 from bycatch.learn.inputs import constituent_scaling
 from bycatch.learn.members import MemberRows
-from bycatch.learn.neural import Learning, Noise, Patience, Rounds
+from bycatch.learn.neural import Patience, Rounds
 from bycatch.learn.options import option
 from bycatch.score.base import Inputs, Score
 from bycatch.score.parts.graph import ScoreGraph
-
-__all__ = ["Learning", "NeuralScore", "Noise", "part"]
 
 
 class NeuralScore(Rounds, Patience, Score):
@@ -124,11 +122,9 @@ class NeuralScore(Rounds, Patience, Score):
         expected = self._expected(self.shape_)
         for name, value in expected.items():
             if self.parameters_[name].shape != value.shape:
-                message = f"'{name}' does not have the shape of its options"
-                raise ValueError(message)
+                raise ValueError(f"'{name}' does not have the shape of its options")
         if any(len(value) != self.members for value in self.parameters_.values()):
-            message = "the arrays do not have as many members as its options"
-            raise ValueError(message)
+            raise ValueError("the arrays do not have as many members as its options")
 
 
 def part(weights: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

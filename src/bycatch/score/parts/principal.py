@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["principal_components"]
-
 
 def principal_components(
     x: NDArray[np.float64], weight: NDArray[np.float64], count: int, standardise: bool

@@ -25,8 +25,6 @@ from bycatch.learn.options import Options, learned, option
 from bycatch.score.base import Inputs
 from bycatch.score.parts.neural import NeuralScore, part
 
-__all__ = ["LAYOUTS", "ErrorOptions", "ReconstructionScore"]
-
 LAYOUTS = {"dense": ("vector", "image", "set"), "conv": ("image",), "lola": ("set",)}
 """What each network eats, its default first."""
 
@@ -128,18 +126,16 @@ class ReconstructionScore(NeuralScore):
         check_option("channels", len(self.channels), 1)
         if self.uncertainty is None:
             if self.loss == "chi2" and self.eats != "image":
-                message = (
+                raise ConfigError(
                     f"The option 'uncertainty' is missing, without which the loss 'chi2' of a "
                     f"{self.eats} has no units; give one number per feature."
                 )
-                raise ConfigError(message)
             return
         if self.loss != "chi2":
-            message = (
+            raise ConfigError(
                 f"The option 'uncertainty' is {self.uncertainty!r}, but the loss '{self.loss}' has "
                 "no use for it; leave it out or choose the loss 'chi2'."
             )
-            raise ConfigError(message)
 
     def _initial(
         self, shape: tuple[int, ...], rngs: Sequence[np.random.Generator]
@@ -200,11 +196,10 @@ class ReconstructionScore(NeuralScore):
         given = np.atleast_1d(np.asarray(self.uncertainty, dtype=np.float64))
         if len(given) not in {1, x.shape[-1]} or (self.eats == "image" and len(given) != 1):
             wanted = "one" if self.eats == "image" else f"one or {x.shape[-1]}"
-            message = (
+            raise DataError(
                 f"The option 'uncertainty' has {len(given)} numbers, but rows of the shape "
                 f"{x.shape[1:]} need {wanted}."
             )
-            raise DataError(message)
         one = np.broadcast_to(given, x.shape[-1:] if len(given) > 1 else (size,))
         return np.tile(one, (len(rows), 1, size // len(one)))
 
@@ -301,11 +296,10 @@ def _momentum(inputs: Inputs, rows: Sequence[MemberRows]) -> NDArray[np.float64]
     """Return the mean scalar sum of transverse momenta, of shape (n_members, 1, 1, 1)."""
     x = inputs["x"]
     if x.shape[2] not in {3, 4}:
-        message = (
+        raise DataError(
             f"The network 'lola' needs (pt, eta, phi) or (px, py, pz, E) of each object, but was "
             f"given {x.shape[2]} features; choose another representation or the network 'dense'."
         )
-        raise DataError(message)
     pt = np.where(
         inputs["mask"], x[..., 0] if x.shape[2] == 3 else np.hypot(x[..., 0], x[..., 1]), 0
     )

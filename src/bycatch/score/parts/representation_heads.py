@@ -22,8 +22,6 @@ from bycatch.learn.nets.mlp import draw_weights, forward
 from bycatch.learn.trainer import Batch
 from bycatch.score.parts.neural import part
 
-__all__ = ["HEADS", "HeadLearning", "draw_head", "head_score", "moments"]
-
 HEADS: dict[str, tuple[str, ...]] = {
     "autoencoder": ("reconstruction", "mahalanobis", "direction"),
     "flow": ("negative_log_density", "mahalanobis", "direction"),

@@ -9,8 +9,6 @@ from bycatch.errors import DataError
 from bycatch.learn.members import MemberRows
 from bycatch.tasks.random import stream
 
-__all__ = ["unlabelled_rows"]
-
 
 def unlabelled_rows(
     n_rows: int,
@@ -53,12 +51,10 @@ def unlabelled_rows(
         ("train", allowed.shape, (members, n_rows)),
     ):
         if found != expected:
-            message = f"'{name}' must have the shape {expected}, but it has {found}."
-            raise DataError(message)
+            raise DataError(f"'{name}' must have the shape {expected}, but it has {found}.")
     bad = int(np.count_nonzero(~np.isfinite(weights)))
     if bad:
-        message = f"{bad} of {n_rows} weights are NaN or infinite; drop these rows."
-        raise DataError(message)
+        raise DataError(f"{bad} of {n_rows} weights are NaN or infinite; drop these rows.")
     return [
         _split(np.flatnonzero(allowed[m]), weights, validation, m, seed) for m in range(members)
     ]
@@ -71,11 +67,10 @@ def _split(
     if validation > 0.0:
         held_out = max(1, held_out)
     if len(rows) - held_out < 1:
-        message = (
+        raise DataError(
             f"Member {member} has {len(rows)} rows to learn from, of which {held_out} are held "
             "out; give more rows."
         )
-        raise DataError(message)
     order = stream(seed, "member", member, "split").permutation(len(rows))
     judged = np.sort(rows[order[:held_out]])
     used = np.sort(rows[order[held_out:]])
@@ -92,9 +87,8 @@ def _split(
 def _normalised(weight: NDArray[np.float64], member: int, purpose: str) -> NDArray[np.float64]:
     total = float(weight.sum())
     if not total > 0.0:
-        message = (
+        raise DataError(
             f"The {len(weight)} {purpose} rows of member {member} have a sum of weights of "
             f"{total:g}; it must be positive."
         )
-        raise DataError(message)
     return weight * (len(weight) / total)

@@ -26,12 +26,11 @@ from bycatch.learn.langevin import on_sphere
 from bycatch.learn.members import MemberRows, check_choice, check_option
 from bycatch.learn.nets.conv_autoencoder import decode, draw_decoder, draw_encoder, encode
 from bycatch.learn.nets.mlp import draw_weights, forward
+from bycatch.learn.neural import Noise
 from bycatch.learn.options import option
 from bycatch.score.base import Inputs
-from bycatch.score.parts.neural import NeuralScore, Noise, part
+from bycatch.score.parts.neural import NeuralScore, part
 from bycatch.score.parts.principal import principal_components
-
-__all__ = ["SphereAutoencoder"]
 
 _LAYOUTS = ("vector", "image")
 _IMAGE_COMPONENTS = 36
@@ -99,11 +98,10 @@ class SphereAutoencoder(NeuralScore):
         else:
             found = min(size, _IMAGE_COMPONENTS) if self.eats == "image" else size
         if not self.n_latent <= found <= size:
-            message = (
+            raise DataError(
                 f"Rows of {size} inputs cannot give {found} principal components, of which at "
                 f"least n_latent = {self.n_latent} are needed; change one of these options."
             )
-            raise DataError(message)
         return found
 
     def _initial(

@@ -16,19 +16,6 @@ from torch.nn.functional import softplus
 from bycatch.learn.nets.mlp import draw_weights, forward
 from bycatch.tasks.random import child_seed, stream
 
-__all__ = [
-    "NARROWEST",
-    "draw_width",
-    "importance_weighted",
-    "kl_divergence",
-    "log_normal_density",
-    "posterior",
-    "pull",
-    "scoring_noise",
-    "width_of",
-    "with_width",
-]
-
 NARROWEST = 1e-4
 """Least width of a posterior."""
 

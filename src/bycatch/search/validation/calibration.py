@@ -18,16 +18,6 @@ from scipy.stats import binomtest, kstest, norm
 from bycatch.statistics.significance.global_p import binomial_interval
 from bycatch.tasks.result import Plain
 
-__all__ = [
-    "ENOUGH_FOR_KS",
-    "Fraction",
-    "GlobalCalibration",
-    "LookCalibration",
-    "calibrate",
-    "calibrate_global",
-    "mid_p",
-]
-
 Floats = NDArray[np.float64]
 
 ENOUGH_FOR_KS = 20.0

@@ -31,8 +31,6 @@ from numpy.typing import NDArray
 from bycatch.errors import ConfigError, FitError
 from bycatch.tasks.result import Plain
 
-__all__ = ["Correction", "CorrectionEntry", "measure"]
-
 EXPECTED_FOR_SHOWN = 20
 """Pseudo-experiments expected below p for a calibration to count as shown down to p."""
 _CLOSE = 1e-9
@@ -107,12 +105,11 @@ class Correction(Plain):
             if entry.method == method and abs(entry.working_point / working_point - 1) < _CLOSE:
                 return entry
         covered = ", ".join(f"{entry.method} at {entry.working_point:g}" for entry in self.entries)
-        message = (
+        raise ConfigError(
             f"The validation does not cover {method} at working point {working_point:g}, only "
             f"{covered or '(nothing)'}: run 'bycatch validate' on this configuration, or remove "
             "the key 'validation'."
         )
-        raise ConfigError(message)
 
     def apply(
         self, r: float | NDArray[np.float64], method: str, working_point: float
@@ -183,11 +180,10 @@ class Correction(Plain):
             )
             return cls(entries, float(document["calibrated_down_to"]))
         except (KeyError, TypeError, ValueError) as error:
-            message = (
+            raise ConfigError(
                 f"The correction of the validation cannot be read ({error!r}); run "
                 "'bycatch validate' again."
-            )
-            raise ConfigError(message) from error
+            ) from error
 
 
 def measure(
@@ -227,12 +223,11 @@ def measure(
             usable = np.isfinite(z[cell]).all(axis=1)
             n = int(np.count_nonzero(usable))
             if n < EXPECTED_FOR_SHOWN:
-                message = (
+                raise FitError(
                     f"Only {n} of {z.shape[0]} pseudo-experiments have a fit for {method} at "
                     f"working point {working_point:g}, too few for a correction: widen the "
                     "window, loosen the working point or run more pseudo-experiments."
                 )
-                raise FitError(message)
             entries.append(
                 _entry(z[cell][usable], r[cell][usable], toys[cell], method, working_point)
             )

@@ -35,8 +35,6 @@ from bycatch.statistics.significance.spurious import spurious_signal
 from bycatch.statistics.significance.toys import merge_blocks, toy_block
 from bycatch.tasks.random import child_seed, stream
 
-__all__ = ["FIELDS", "MassDensity", "draw_sample", "fit_selected", "pseudo_task", "smooth_density"]
-
 Floats = NDArray[np.float64]
 
 FIELDS = (
@@ -152,11 +150,10 @@ def draw_sample(
     """
     n = int(rng.poisson(mean))
     if n > len(pool):
-        message = (
+        raise DataError(
             f"A pseudo-experiment of {n} events needs as many signal-free events, but there are "
             f"{len(pool)}: use a smaller number of events per pseudo-experiment."
         )
-        raise DataError(message)
     # no event twice: copies could stand in two folds
     rows = rng.choice(len(pool), size=n, replace=False)
     label = None if pool.label is None else pool.label[rows]

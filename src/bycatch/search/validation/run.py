@@ -32,8 +32,6 @@ from bycatch.search.validation.verdict import ValidationResult, summarise
 from bycatch.tasks.run import Run
 from bycatch.tasks.store import Step
 
-__all__ = ["ValidationResult", "run_validation"]
-
 BLOCK = 5
 """Pseudo-experiments per task: a killed run loses at most so many per worker."""
 GLOBAL_TOYS = 199
@@ -81,11 +79,10 @@ def run_validation(
         Where the unselected spectrum cannot be fitted, or too few fits succeed.
     """
     if n < EXPECTED_FOR_SHOWN:
-        message = (
+        raise ConfigError(
             f"A validation needs at least {EXPECTED_FOR_SHOWN} pseudo-experiments to measure a "
             f"spread, but {n} were asked for."
         )
-        raise ConfigError(message)
     pool, regions, density, mean = _prepare(plan, events)
     arguments = {
         "paths": {
@@ -137,8 +134,9 @@ def _prepare(plan: SearchPlan, events: float | None) -> tuple[Sample, Regions, M
     if sample.label is not None:
         keep &= sample.label == 0
     if not keep.any():
-        message = "No signal-free event lies in the fit range, so there is no pseudo-data to draw."
-        raise DataError(message)
+        raise DataError(
+            "No signal-free event lies in the fit range, so there is no pseudo-data to draw."
+        )
     label = None if sample.label is None else sample.label[keep]
     pool = Sample(sample.mass[keep], sample.X[keep], sample.weight[keep], label, sample.features)
     counts, _ = np.histogram(pool.mass, edges, weights=pool.weight)
@@ -148,9 +146,8 @@ def _prepare(plan: SearchPlan, events: float | None) -> tuple[Sample, Regions, M
     density = smooth_density(np.maximum(counts * scale, 0.0), exact)
     largest = largest_mean(len(pool))
     if events is not None and events > largest:
-        message = (
+        raise DataError(
             f"Pseudo-experiments of {events:g} events need a larger pool than {len(pool)} "
             f"signal-free events: ask for at most {math.floor(largest)}."
         )
-        raise DataError(message)
     return pool, regions, density, min(largest, float(len(pool))) if events is None else events

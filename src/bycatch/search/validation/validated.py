@@ -11,8 +11,6 @@ from bycatch.errors import ConfigError, InputError
 from bycatch.search.plan import SearchPlan
 from bycatch.search.validation.correction import Correction
 
-__all__ = ["SAME", "load_correction"]
-
 SAME = ("resonance", "features", "regions", "methods", "folds", "members", "background")
 """Keys that must agree between a search and the validation that it names."""
 
@@ -44,16 +42,14 @@ def load_correction(plan: SearchPlan, resolved: Mapping[str, Any]) -> Correction
         document = json.loads(path.read_text(encoding="utf-8"))
         correction, validated = document["correction"], document["config"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        message = (
+        raise InputError(
             f"{plan.validation} (key 'validation') holds no finished validation: {path} cannot be "
             "read as one; run `bycatch validate` on this configuration."
-        )
-        raise InputError(message) from error
+        ) from error
     different = [key for key in SAME if validated.get(key) != resolved.get(key)]
     if different:
-        message = (
+        raise ConfigError(
             f"The validation in {plan.validation} was made for another configuration: "
             f"{', '.join(different)} differ; run `bycatch validate` on this one."
         )
-        raise ConfigError(message)
     return Correction.from_json(correction)

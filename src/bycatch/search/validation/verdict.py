@@ -28,8 +28,6 @@ from bycatch.statistics.significance.local import window_bins, window_excess
 from bycatch.tasks.random import stream
 from bycatch.tasks.result import Result
 
-__all__ = ["ValidationResult", "summarise"]
-
 Floats = NDArray[np.float64]
 Cell = tuple[int, int, int]
 

@@ -20,8 +20,6 @@ from numpy.typing import ArrayLike, NDArray
 from bycatch.errors import ConfigError, FitError
 from bycatch.registry import Registry
 
-__all__ = ["FAMILIES", "SQRT_S", "Family", "bin_offset", "check_edges", "get_family"]
-
 SQRT_S = 13_000.0
 """Collision energy of the LHC's second run, in GeV."""
 
@@ -82,11 +80,10 @@ class Family:
             If a mass lies outside of (0, `scale`) where the family is a function of m / sqrt(s).
         """
         if order not in self.orders:
-            message = (
+            raise ConfigError(
                 f"The background family {self.name!r} has {self.orders[0]} to {self.orders[-1]} "
                 f"parameters, so order {order} does not exist; choose one of these or 'auto'."
             )
-            raise ConfigError(message)
         if self.needs_scale:
             self._check_range(mass, scale)
             argument = mass / scale
@@ -116,12 +113,11 @@ class Family:
         low, high = float(np.min(mass)), float(np.max(mass))
         if low <= 0.0 or high >= scale:
             bad = low if low <= 0.0 else high
-            message = (
+            raise FitError(
                 f"The background family {self.name!r} is a function of m / sqrt(s) in (0, 1), but "
                 f"a bin lies at {bad:g} and sqrt(s) is {scale:g} in the same unit; shorten the "
                 f"fit range, pass the right sqrt(s), or use the family 'exppoly'."
             )
-            raise FitError(message)
 
 
 def check_edges(edges: ArrayLike) -> NDArray[np.float64]:
@@ -142,11 +138,11 @@ def check_edges(edges: ArrayLike) -> NDArray[np.float64]:
     """
     bounds = np.asarray(edges, dtype=np.float64)
     if bounds.ndim != 1 or bounds.size < 2:
-        message = f"Bin edges must be a list of at least two numbers, not of shape {bounds.shape}."
-        raise FitError(message)
+        raise FitError(
+            f"Bin edges must be a list of at least two numbers, not of shape {bounds.shape}."
+        )
     if not np.isfinite(bounds).all() or not (np.diff(bounds) > 0.0).all():
-        message = "Bin edges must be finite and increase from each bin to the next."
-        raise FitError(message)
+        raise FitError("Bin edges must be finite and increase from each bin to the next.")
     return bounds
 
 

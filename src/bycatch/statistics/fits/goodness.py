@@ -14,8 +14,6 @@ from bycatch.statistics.fits.order import choose_order
 from bycatch.statistics.fits.poisson import BatchFit, check_counts, fit_model
 from bycatch.tasks.random import stream
 
-__all__ = ["goodness_of_fit", "suggest_fit_range"]
-
 _FAILED = 0.1  # largest fraction of toys whose fit may fail
 _SPARE = 3  # bins that a suggested range has beyond the parameters
 
@@ -49,19 +47,17 @@ def goodness_of_fit(
     """
     table = check_counts(counts, fit.model.n_bins)
     if len(table) != 1 or len(fit.rate) != 1:
-        message = f"Goodness of fit takes one spectrum at a time, but there are {len(table)}."
-        raise FitError(message)
+        raise FitError(f"Goodness of fit takes one spectrum at a time, but there are {len(table)}.")
     fit.require()
     toys = rng.poisson(fit.rate[0], size=(n_toys, fit.model.n_bins)).astype(np.float64)
     # the same masked bins: toys must have the same freedom as the data
     again = fit_model(toys, fit.model, fit.mask if fit.mask.ndim == 1 else fit.mask[0])
     deviance = again.deviance[again.converged]
     if len(deviance) < (1.0 - _FAILED) * n_toys:
-        message = (
+        raise FitError(
             f"Only {len(deviance)} of {n_toys} toys of the fit could be fitted again "
             f"({again.reason}), so its goodness of fit is unknown; use a lower order."
         )
-        raise FitError(message)
     observed = fit.deviance[0]
     # ties count as worse, and toys of few events tie up to rounding
     worse = int((deviance >= observed - 1e-9 * abs(observed)).sum())

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["MAX_ITERATIONS", "TOLERANCE", "Maximum", "maximise"]
-
 Array = NDArray[np.float64]
 Objective = Callable[[Array, NDArray[np.intp]], tuple[Array, Array, Array]]
 """(parameters of the active problems, their indices) -> value, gradient, minus the Hessian."""

@@ -16,8 +16,6 @@ from bycatch.statistics.background import Background
 from bycatch.statistics.fits.background import get_family
 from bycatch.statistics.fits.poisson import fit_model
 
-__all__ = ["choose_order", "planned_orders"]
-
 
 def choose_order(
     counts: ArrayLike,
@@ -146,7 +144,8 @@ def _candidates(family: str, max_order: int | None, n_used: int) -> tuple[int, .
     top = every[-1] if max_order is None else max_order
     orders = tuple(order for order in every if order <= top)
     if not orders:
-        message = f"The background family {family!r} starts at order {every[0]}, above {top}."
-        raise ConfigError(message)
+        raise ConfigError(
+            f"The background family {family!r} starts at order {every[0]}, above {top}."
+        )
     # a fit with as many parameters as bins is perfect and says nothing
     return tuple(order for order in orders if order < n_used) or orders[:1]

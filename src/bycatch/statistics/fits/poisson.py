@@ -16,17 +16,6 @@ from bycatch.errors import FitError
 from bycatch.statistics.fits.rates import Array, LogLinear, RateModel
 from bycatch.statistics.fits.solve import OK, REASONS, Prior, solve
 
-__all__ = [
-    "REASONS",
-    "BatchFit",
-    "Prior",
-    "check_counts",
-    "check_mask",
-    "fit_model",
-    "fit_poisson",
-    "summary",
-]
-
 
 @dataclass(frozen=True)
 class BatchFit:
@@ -116,8 +105,7 @@ class BatchFit:
             With the reason.
         """
         if self.reason:
-            message = f"The background fit failed: {self.reason}."
-            raise FitError(message)
+            raise FitError(f"The background fit failed: {self.reason}.")
         return self
 
 
@@ -140,18 +128,15 @@ def check_counts(counts: ArrayLike, n_bins: int) -> Array:
     """
     table = np.atleast_2d(np.asarray(counts, dtype=np.float64))
     if table.ndim != 2 or table.shape[1] != n_bins:
-        message = f"Counts of shape {np.shape(counts)} do not fit {n_bins} bins."
-        raise FitError(message)
+        raise FitError(f"Counts of shape {np.shape(counts)} do not fit {n_bins} bins.")
     if not np.isfinite(table).all():
-        message = "A bin count is NaN or infinite; repair the histogram."
-        raise FitError(message)
+        raise FitError("A bin count is NaN or infinite; repair the histogram.")
     if (table < 0.0).any():
         worst = int(np.argmin(table.min(axis=0)))
-        message = (
+        raise FitError(
             f"Bin {worst} holds the negative count {table[:, worst].min():g}, which no Poisson "
             f"model describes; use wider bins or drop the negative weights."
         )
-        raise FitError(message)
     return table
 
 
@@ -167,11 +152,10 @@ def check_mask(mask: ArrayLike | None, shape: tuple[int, ...]) -> NDArray[np.boo
         return np.ones(shape[1], dtype=np.bool_)
     used = np.asarray(mask, dtype=np.bool_)
     if used.shape not in {(shape[1],), shape}:
-        message = (
+        raise FitError(
             f"A mask of shape {used.shape} fits neither ({shape[1]},) nor {shape}: True marks the "
             f"bins that the fit uses."
         )
-        raise FitError(message)
     return used
 
 

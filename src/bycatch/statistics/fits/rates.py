@@ -13,8 +13,6 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Integrated", "LogLinear", "RateModel", "half_deviance"]
-
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 

@@ -11,8 +11,6 @@ from bycatch.errors import FitError
 from bycatch.statistics.fits.newton import maximise
 from bycatch.statistics.fits.rates import Array, Index, RateModel
 
-__all__ = ["OK", "REASONS", "Prior", "Solution", "solve"]
-
 OK, EMPTY, FEW, SEPARATED, STALLED = range(5)
 
 REASONS = (
@@ -119,11 +117,10 @@ def _orthonormal(model: RateModel, mean: Array, free: int) -> Array:
         diagonal = np.abs(np.diag(upper))
         bad = len(upper) < n_parameters or diagonal.min() < 1e-11 * diagonal.max()
     if bad:
-        message = (
+        raise FitError(
             f"The {n_used} bins that the fit uses cannot determine {n_parameters} parameters; use "
             f"a lower order, more bins or a wider range."
         )
-        raise FitError(message)
     return np.asarray(np.linalg.solve(upper, np.eye(len(upper))) / norm[:, None])
 
 

@@ -22,8 +22,6 @@ from bycatch.statistics.fits.rates import Array, half_deviance
 if TYPE_CHECKING:
     from iminuit import Minuit  # type: ignore[import-untyped]
 
-__all__ = ["TurnOnFit", "fit_turn_on"]
-
 _ORDER = 4  # log-linear part: normalisation, ln(1-x), ln x, ln^2 x
 _CALLS = 20_000
 _STARTS = (0.0, 0.1, 0.25)  # turn-on masses, as a part of the range
@@ -134,11 +132,10 @@ def fit_turn_on(
     used = np.ones(len(data), np.bool_) if mask is None else np.asarray(mask, dtype=np.bool_)
     n_populated = int((data[used] > 0.0).sum())
     if n_populated < _ORDER + 2:
-        message = (
+        raise FitError(
             f"Only {n_populated} bins are populated, but the function with a turn-on has "
             f"{_ORDER + 2} parameters; widen the range."
         )
-        raise FitError(message)
     design = FAMILIES["dijet"].design(bounds, _ORDER, sqrt_s)
     spectrum = _Spectrum(bounds, data, used, design, np.eye(_ORDER))
     extent = float(bounds[-1] - bounds[0])
@@ -204,11 +201,10 @@ def _result(spectrum: _Spectrum, tried: list[Minuit], attempts: int) -> TurnOnFi
                     else f"the estimated distance to the minimum is {state.edm:.2g}"
                 )
             )
-        message = (
+        raise FitError(
             f"The fit of the di-jet function with a turn-on failed in {attempts} attempts: {why}; "
             f"start the fit range above the turn-on and use the family 'dijet'."
         )
-        raise FitError(message)
     best = min(valid, key=lambda minuit: float(minuit.fval))
     best.hesse()
     point = np.asarray(best.values, dtype=np.float64)

@@ -26,8 +26,6 @@ from bycatch.statistics.fits.rates import Array, Index, RateModel, half_deviance
 from bycatch.statistics.fits.solve import OK, STALLED
 from bycatch.statistics.significance.local import LocalBatch, Results
 
-__all__ = ["gaussian_excess", "gaussian_shape"]
-
 _BLOCK = 4096
 _PSEUDO = 1e-6  # events added to empty bins: keeps the maximum off the edge where a rate vanishes
 _SCORING = 40  # iterations with the expected information, before the observed one takes over
@@ -57,15 +55,13 @@ def gaussian_shape(edges: ArrayLike, mass: float, sigma: float) -> Array:
 
     bounds = check_edges(edges)
     if not sigma > 0.0:
-        message = f"The width of a peak must be positive, but it is {sigma:g}."
-        raise FitError(message)
+        raise FitError(f"The width of a peak must be positive, but it is {sigma:g}.")
     shape = np.diff(ndtr((bounds - mass) / sigma))
     if shape.sum() < 1e-3:
-        message = (
+        raise FitError(
             f"A peak at {mass:g} of width {sigma:g} lies outside of the fit range "
             f"[{bounds[0]:g}, {bounds[-1]:g}]."
         )
-        raise FitError(message)
     return np.asarray(shape)
 
 

@@ -26,16 +26,6 @@ from scipy.stats import beta, norm
 
 from bycatch.tasks.result import Plain
 
-__all__ = [
-    "Extrapolation",
-    "GlobalP",
-    "binomial_interval",
-    "bonferroni",
-    "global_p",
-    "gross_vitells",
-    "tail_extrapolation",
-]
-
 _ONE_SIGMA = 0.6826894921370859
 _SMALLEST_TAIL = 20  # the error of the slope is 1 / sqrt(20), a fifth, at most
 
@@ -122,8 +112,7 @@ def binomial_interval(
         Where there are no trials, or more successes than trials.
     """
     if trials < 1 or not 0 <= successes <= trials:
-        message = f"{successes} successes in {trials} trials have no binomial interval."
-        raise ValueError(message)
+        raise ValueError(f"{successes} successes in {trials} trials have no binomial interval.")
     tail = (1.0 - level) / 2.0
     low = 0.0
     high = 1.0
@@ -156,11 +145,11 @@ def global_p(observed: float, toys: NDArray[np.float64]) -> GlobalP:
     """
     maxima = np.asarray(toys, dtype=np.float64).ravel()
     if maxima.size == 0:
-        message = "A global p-value needs at least one toy."
-        raise ValueError(message)
+        raise ValueError("A global p-value needs at least one toy.")
     if math.isnan(observed) or bool(np.isnan(maxima).any()):
-        message = "A global p-value cannot be counted with NaN among the toys or as observation."
-        raise ValueError(message)
+        raise ValueError(
+            "A global p-value cannot be counted with NaN among the toys or as observation."
+        )
     exceeding = int(np.count_nonzero(maxima >= observed))  # >=: a tie is as extreme as the data
     p = (exceeding + 1) / (maxima.size + 1)
     interval = binomial_interval(exceeding, maxima.size)
@@ -217,16 +206,14 @@ def tail_extrapolation(
     t = np.sort(-norm.logsf(np.asarray(toys, dtype=np.float64)))
     n_tail = round(fraction * t.size)
     if n_tail < _SMALLEST_TAIL:
-        message = (
+        raise ValueError(
             f"A tail fit needs at least {_SMALLEST_TAIL} toys in the tail, but {t.size} toys have "
             f"{n_tail} there; use more toys."
         )
-        raise ValueError(message)
     threshold = float(t[-n_tail - 1])  # the largest toy that is not in the tail
     scale = float(np.mean(t[-n_tail:] - threshold))
     if not scale > 0:
-        message = "The largest toys are all equal, so their tail has no slope."
-        raise ValueError(message)
+        raise ValueError("The largest toys are all equal, so their tail has no slope.")
     beyond = float(-norm.logsf(observed)) - threshold
     log_p = math.log(n_tail / t.size) - beyond / scale
     # the errors of the slope and of the share k/N, both relative to p
@@ -286,8 +273,9 @@ def gross_vitells(
     counts = np.count_nonzero((z[:, :-1] < level) & (z[:, 1:] >= level), axis=1)
     crossings = int(counts.sum())
     if crossings == 0:
-        message = f"No scan of the {z.shape[0]} toys crosses {level:g} upwards: use a denser scan."
-        raise ValueError(message)
+        raise ValueError(
+            f"No scan of the {z.shape[0]} toys crosses {level:g} upwards: use a denser scan."
+        )
     mean = crossings / z.shape[0]
     # measured between scans: upcrossings within one are not independent
     spread = float(np.std(counts, ddof=1)) if z.shape[0] > 1 else math.sqrt(crossings)

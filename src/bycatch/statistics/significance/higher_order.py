@@ -23,8 +23,6 @@ from numpy.typing import NDArray
 from bycatch.statistics.fits.poisson import BatchFit
 from bycatch.statistics.fits.rates import Array, RateModel
 
-__all__ = ["third_order"]
-
 _SMALL = 0.02  # |r| below which the quotient is replaced by its limit
 _LARGEST = 1.0  # a larger correction means that the expansion has broken down
 

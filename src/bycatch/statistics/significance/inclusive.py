@@ -19,8 +19,6 @@ from bycatch.statistics.plan import BackgroundPlan
 from bycatch.statistics.region import Region
 from bycatch.statistics.significance.local import window_bins
 
-__all__ = ["with_least_order"]
-
 
 def with_least_order(
     background: BackgroundPlan,

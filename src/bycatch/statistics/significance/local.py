@@ -25,8 +25,6 @@ from bycatch.statistics.fits.rates import Array, Integrated, LogLinear, RateMode
 from bycatch.statistics.fits.solve import OK, REASONS, Prior
 from bycatch.statistics.significance.higher_order import third_order
 
-__all__ = ["LocalBatch", "window_bins", "window_excess"]
-
 
 @dataclass(frozen=True)
 class LocalBatch:
@@ -110,16 +108,14 @@ def window_bins(edges: ArrayLike, window: tuple[float, float]) -> NDArray[np.boo
     for end in window:
         if np.abs(bounds - end).min() > slack:
             near = ", ".join(f"{edge:g}" for edge in bounds[np.argsort(np.abs(bounds - end))[:2]])
-            message = (
+            raise FitError(
                 f"The window [{window[0]:g}, {window[1]:g}] does not end on bin edges ({end:g} "
                 f"is none, the nearest are {near}); give the binning an edge there."
             )
-            raise FitError(message)
     inside = (bounds[:-1] > window[0] - slack) & (bounds[1:] < window[1] + slack)
     if not inside.any() or inside.all():
         what = "no bin" if not inside.any() else "every bin"
-        message = f"The window [{window[0]:g}, {window[1]:g}] holds {what} of the fit range."
-        raise FitError(message)
+        raise FitError(f"The window [{window[0]:g}, {window[1]:g}] holds {what} of the fit range.")
     return np.asarray(inside)
 
 

@@ -19,8 +19,6 @@ from bycatch.statistics.fits.rates import Array
 from bycatch.statistics.significance.gaussian import gaussian_excess
 from bycatch.statistics.significance.local import window_bins, window_excess
 
-__all__ = ["ToyP", "free_width_excess", "toy_calibrated_p"]
-
 _FAILED = 0.1  # largest fraction of toys whose fit may fail
 
 
@@ -57,11 +55,10 @@ def _compare(observed: float, toys: Array, width: float | None = None) -> ToyP:
     good = toys[np.isfinite(toys)]
     n, n_failed = len(good), len(toys) - len(good)
     if n_failed > _FAILED * len(toys):
-        message = (
+        raise FitError(
             f"{n_failed} of {len(toys)} toys of this look could not be fitted, so its p-value is "
             f"unknown; use a lower order or more events."
         )
-        raise FitError(message)
     slack = 1e-7 * (1.0 + abs(observed))  # equal counts give equal r only up to the fits' rounding
     above = float((good > observed + slack).sum())
     # few events make ties common: counted whole they would bias p upwards
@@ -115,8 +112,9 @@ def toy_calibrated_p(
     null = background.fit(table, order).require()
     data = window_excess(table, background, window, order, systematic)
     if data.reason:
-        message = f"The fit of the window [{window[0]:g}, {window[1]:g}] failed: {data.reason}."
-        raise FitError(message)
+        raise FitError(
+            f"The fit of the window [{window[0]:g}, {window[1]:g}] failed: {data.reason}."
+        )
     rate = np.repeat(null.rate, n_toys, axis=0)
     if systematic > 0.0:
         spread = systematic / rate[0, inside].sum()
@@ -167,8 +165,7 @@ def free_width_excess(
         If no width is given, or fits fail.
     """
     if len(widths) == 0:
-        message = "A scan of widths needs at least one width."
-        raise FitError(message)
+        raise FitError("A scan of widths needs at least one width.")
     table = background.counts(counts)
     null = background.fit(table, order).require()
     rate = np.repeat(null.rate, n_toys, axis=0)
@@ -186,10 +183,9 @@ def free_width_excess(
 
     observed = scan(table)[:, 0]
     if not np.isfinite(observed).all():
-        message = (
+        raise FitError(
             f"The fit of a peak at {mass:g} has no solution for each of the {len(widths)} widths."
         )
-        raise FitError(message)
     best = int(np.argmax(observed))
     return _compare(float(observed[best]), scan(toys).max(axis=0), float(widths[best]))
 

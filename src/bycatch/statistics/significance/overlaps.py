@@ -36,8 +36,6 @@ from bycatch.statistics.fits.order import planned_orders
 from bycatch.statistics.significance.local import window_bins
 from bycatch.statistics.significance.patterns import Patterns
 
-__all__ = ["LookLike", "build_patterns"]
-
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
@@ -118,11 +116,10 @@ def build_patterns(
     # what no look selects needs no toy, and nothing inside of the strongest window may be copied
     kept = used[bins] & picked.any(axis=0)
     if not kept.any():
-        message = (
+        raise DataError(
             "No selected event lies outside of the window of the strongest excess, so there is "
             "nothing to build toys from: loosen the working points."
         )
-        raise DataError(message)
     member, code = _codes(picked[:, kept])
     start = _start(code, bins[kept], w[kept], member.shape[0], spectra, shape, seed)
     member = member[start.pattern]  # the patterns were sorted and thinned: their looks follow

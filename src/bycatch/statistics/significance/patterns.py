@@ -13,8 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-__all__ = ["Patterns"]
-
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 

@@ -22,8 +22,6 @@ from bycatch.statistics.fits.order import choose_order
 from bycatch.statistics.fits.poisson import BatchFit
 from bycatch.statistics.significance.local import window_bins, window_excess
 
-__all__ = ["spurious_signal", "spurious_signals"]
-
 _EXCLUDED = 9.0  # deviance beyond the nominal one at which the sidebands exclude a family
 
 
@@ -101,16 +99,14 @@ def spurious_signals(
         if other is not None and other.deviance[0] < nominal.deviance[0] + _EXCLUDED:
             asimov[name] = other.rate[0]
     if not asimov:
-        message = (
+        raise FitError(
             f"No other background family describes the events outside of the window "
             f"[{window[0]:g}, {window[1]:g}], so the spurious signal of {family!r} is unknown; "
             f"widen the fit range or name alternatives."
         )
-        raise FitError(message)
     result = window_excess(np.stack(list(asimov.values())), background, window, order)
     if result.reason:
-        message = f"The fit of the spurious signal failed: {result.reason}."
-        raise FitError(message)
+        raise FitError(f"The fit of the spurious signal failed: {result.reason}.")
     return dict(zip(asimov, result.signal.tolist(), strict=True))
 
 

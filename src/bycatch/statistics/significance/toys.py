@@ -23,8 +23,6 @@ from bycatch.statistics.significance.local import window_bins, window_excess
 from bycatch.statistics.significance.patterns import Patterns
 from bycatch.tasks.random import stream
 
-__all__ = ["BLOCK", "ToyBlock", "ToyMaxima", "block_sizes", "merge_blocks", "toy_block", "toy_task"]
-
 Floats = NDArray[np.float64]
 
 BLOCK = 250

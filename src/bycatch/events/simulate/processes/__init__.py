@@ -38,8 +38,7 @@ def all_processes() -> dict[str, Process]:
     for family in FAMILIES.values():
         for process in family:
             if process.name in out:
-                message = f"Two processes are called {process.name!r}."
-                raise ValueError(message)
+                raise ValueError(f"Two processes are called {process.name!r}.")
             out[process.name] = process
     return out
 
@@ -54,9 +53,8 @@ def find_process(name: str) -> Process:
     """
     known = all_processes()
     if name not in known:
-        message = (
+        raise ConfigError(
             f"There is no process {name!r}; the nearest are {nearest(name, known)} "
             "(bycatch simulate --list shows all)."
         )
-        raise ConfigError(message)
     return known[name]

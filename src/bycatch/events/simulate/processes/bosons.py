@@ -32,8 +32,6 @@ from bycatch.events.simulate.process import Batch, Process, Selection
 from bycatch.kinematics.clustering import cluster
 from bycatch.kinematics.vectors import pt_eta_phi_mass
 
-__all__ = ["PROCESSES", "ZJETS_COLUMNS", "ZW_COLUMNS", "select_zjets", "select_zw"]
-
 _Z_PT = 200.0
 _JET_PT = 20.0
 _JET_ETA = 2.5

@@ -23,8 +23,6 @@ from bycatch.kinematics.clustering import cluster
 from bycatch.kinematics.nsubjettiness import nsubjettiness
 from bycatch.kinematics.vectors import cartesian, invariant_mass
 
-__all__ = ["DIJET_COLUMNS", "PROCESSES", "dijet_selection"]
-
 _RADIUS = 1.0
 _PT_MIN = 1200.0
 _ETA_MAX = 2.5

@@ -17,8 +17,6 @@ from bycatch.events.simulate.leptons import LEPTON_COLUMNS, PARTICLE_COLUMNS, se
 from bycatch.events.simulate.leptons_table import acceptance_table
 from bycatch.events.simulate.process import Process
 
-__all__ = ["PROCESSES"]
-
 # A narrow scalar far below its mass in the standard model: Pythia would compute a width for it.
 _SETTINGS = {
     "a_4l": (

@@ -35,8 +35,6 @@ from bycatch.events.simulate.leptons_table import acceptance_table
 from bycatch.events.simulate.prescale import Prescale
 from bycatch.events.simulate.process import Batch, Process, Selection
 
-__all__ = ["FRACTIONS", "PROCESSES", "QCD_SETTINGS", "select_qcd"]
-
 FRACTIONS = {"w_lepton": 0.592, "z_lepton": 0.067, "tt_lepton": 0.003, "qcd_lepton": 0.338}
 """Of the accepted events."""
 

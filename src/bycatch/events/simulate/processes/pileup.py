@@ -30,8 +30,6 @@ from bycatch.events.simulate.process import Batch, Process, Selection
 from bycatch.kinematics.clustering import cluster
 from bycatch.kinematics.vectors import azimuth, delta_r, pseudorapidity
 
-__all__ = ["PILEUP_COLUMNS", "PROCESSES", "overlay", "pileup_density", "select_jets", "start_pool"]
-
 _POOL = 400
 _COLLISIONS = ("Beams:eCM = 13000.", "SoftQCD:inelastic = on")
 _RADIUS = 0.4

@@ -29,8 +29,6 @@ from bycatch.events.simulate.jets import (
 )
 from bycatch.events.simulate.process import Batch, Process, Selection
 
-__all__ = ["PROCESSES", "WINDOW"]
-
 WINDOW = JetWindow(radius=1.0, pt=(800.0, 900.0), eta_max=1.0, n_leading=2)
 _DISTANCE = 1.0
 _GLUINO = 1000021

@@ -27,8 +27,6 @@ from bycatch.events.simulate.jets import (
 )
 from bycatch.events.simulate.process import Batch, Process, Selection
 
-__all__ = ["PROCESSES", "WINDOW"]
-
 WINDOW = JetWindow(radius=0.8, pt=(550.0, 650.0), eta_max=2.0, n_leading=2)
 _DISTANCE = 0.8
 

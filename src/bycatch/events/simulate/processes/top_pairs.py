@@ -32,8 +32,6 @@ from bycatch.events.simulate.partons import (
 )
 from bycatch.events.simulate.process import Batch, Process, Selection
 
-__all__ = ["HADRONIC", "PROCESSES", "SEMILEPTONIC", "select_hadronic", "select_semileptonic"]
-
 _PT_MIN = 25.0
 _ETA_MAX = 2.4
 _N_B = 2
