@@ -8,6 +8,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 from config_reference import write_reference
+from methods_reference import write_methods
 
 from bycatch import __version__
 
@@ -36,3 +37,4 @@ templates_path: list[str] = []
 
 # The pages of the configurations' keys are made from the models that check them.
 write_reference(Path(__file__).parent / "reference")
+write_methods(Path(__file__).parent / "reference")
