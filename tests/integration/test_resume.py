@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
 
+from commands import finish, kill_when, start
 from make_events import make_events, write_parquet, write_search
 
 TREES = "  - {template: cwola, classifier: trees}"
@@ -18,46 +13,8 @@ CATHODE = f"  - {{template: cathode, classifier: trees, density_options: {TINY}}
 ANODE = f"  - {{template: anode, density_options: {TINY}, window_options: {TINY}}}"
 
 
-# Figures would take longer than all that is calculated here.
-SKETCHED = """
-import sys
-sys.path.insert(0, sys.argv[1])
-import bycatch.report.html
-from bycatch.cli import main
-from conftest import sketch
-bycatch.report.html.figure_bytes = sketch
-main(sys.argv[2:])
-"""
-
-
-def start(config, output, workers):
-    tests = Path(__file__).resolve().parents[1]
-    return subprocess.Popen(
-        [sys.executable, "-c", SKETCHED, str(tests), "search", str(config),
-         "--output", str(output), "--workers", str(workers)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
-
-
-def finish(process):
-    out, err = process.communicate(timeout=300)
-    assert process.returncode == 0, err
-    assert err == ""  # silent when not on a terminal
-    return out
-
-
-def kill_when(process, condition):
-    """Kill -9 as soon as `condition` holds; return whether the process still worked then."""
-    deadline = time.monotonic() + 120
-    while process.poll() is None and not condition() and time.monotonic() < deadline:
-        time.sleep(0.002)
-    working = process.poll() is None
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    return working
+def search(config, output, workers):
+    return start(output, "search", config, "--output", output, "--workers", workers)
 
 
 def files(folder, pattern):
@@ -68,7 +25,7 @@ def files(folder, pattern):
 def test_kill_at_every_stage_and_continue(tmp_path):
     write_parquet(tmp_path / "events.parquet", make_events(n_background=4000, n_signal=100))
     config = write_search(tmp_path, (TREES, f"{TREES}\n{CATHODE}\n{ANODE}"))
-    finish(start(config, tmp_path / "uninterrupted", 2))
+    finish(search(config, tmp_path / "uninterrupted", 2), tmp_path / "uninterrupted")
     expected = (tmp_path / "uninterrupted/result.json").read_bytes()
     check_promises(expected)
 
@@ -82,11 +39,11 @@ def test_kill_at_every_stage_and_continue(tmp_path):
         "the report": "figures/*",
     }
     interrupted = {
-        moment: kill_when(start(config, folder, 1), files(folder, pattern))
+        moment: kill_when(search(config, folder, 1), files(folder, pattern))
         for moment, pattern in moments.items()
     }
     steps = {path: path.stat().st_mtime_ns for path in folder.glob("steps/**/*.npz")}
-    out = finish(start(config, folder, 1))  # the uninterrupted run had two workers
+    out = finish(search(config, folder, 1), folder)  # the uninterrupted run had two workers
     assert str(folder / "report.html") in out
     assert (folder / "result.json").read_bytes() == expected
     assert (folder / "report.html").is_file()
