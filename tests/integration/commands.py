@@ -14,7 +14,9 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 PRELOADED = (
+    "bycatch.cli.score",
     "bycatch.cli.search",
+    "bycatch.anomaly.run",
     "bycatch.search.run",
     "bycatch.search.evaluation",
     "bycatch.report.page",
@@ -30,7 +32,7 @@ PRELOADED = (
 )
 
 
-def blank(figure: object, kind: str, dpi: int = 200) -> bytes:  # noqa: ARG001 - as `figure_bytes`
+def blank(figure: object, kind: str, dpi: int = 200) -> bytes:
     """Stand for a drawn figure: drawing takes longer than all that these commands calculate."""
     from PIL import Image
 

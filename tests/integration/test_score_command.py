@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
+from commands import kill_when, start
 from make_jets import write_features, write_jets
 
 from bycatch.anomaly.run import run_scores
@@ -246,19 +242,8 @@ def test_kill_and_continue(features, tmp_path):
     measure(features, tmp_path / "whole")
     folder = tmp_path / "run"
     for pattern in ("steps/scores/**/*.npz", "steps/hunts/**/*"):
-        process = subprocess.Popen(
-            [sys.executable, "-m", "bycatch", "score", str(features), "--workers", "1"],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-        )
-        deadline = time.monotonic() + 120
-        while process.poll() is None and time.monotonic() < deadline:
-            if any(path.is_file() for path in folder.glob(pattern)):
-                break
-            time.sleep(0.002)
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
+        process = start(tmp_path / "killed", "score", features, "--workers", "1")
+        kill_when(process, lambda pattern=pattern: any(map(Path.is_file, folder.glob(pattern))))
     steps = {path: path.stat().st_mtime_ns for path in folder.glob("steps/**/*.npz")}
     assert len(steps) >= 2
     measure(features)

@@ -8,6 +8,9 @@ import subprocess
 import sys
 import time
 
+from click.testing import CliRunner
+
+from bycatch.cli import main
 from bycatch.events import read
 from bycatch.events.simulate import find_process, simulation_info
 
@@ -64,14 +67,19 @@ def test_a_killed_simulation_continues_to_the_same_bytes_on_any_number_of_worker
     assert set(info["columns"]) == set(events.columns)
 
 
-def test_the_list_names_every_process_and_mistakes_are_one_sentence(tmp_path):
-    out, _ = finish(start("--list", folder=tmp_path))
-    assert "top_jets" in out
-    assert "Hadronic top jets" in out
-    _, err = finish(start("top_jet", folder=tmp_path), code=2)
-    assert err.startswith("bycatch: There is no process 'top_jet'; the nearest are 'top_jets'")
-    _, err = finish(start("dijet", "--table", folder=tmp_path), code=2)
-    assert "has no table of acceptances" in err
-    _, err = finish(start(folder=tmp_path), code=2)
-    assert "--list shows all" in err
+def test_the_list_names_every_process_and_mistakes_are_one_sentence(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def told(*arguments, code=0):
+        result = CliRunner().invoke(main, ["simulate", *arguments])
+        assert result.exit_code == code, result.output
+        return result
+
+    listed = told("--list").stdout
+    assert "top_jets" in listed
+    assert "Hadronic top jets" in listed
+    mistake = "bycatch: There is no process 'top_jet'; the nearest are 'top_jets'"
+    assert told("top_jet", code=2).stderr.startswith(mistake)
+    assert "has no table of acceptances" in told("dijet", "--table", code=2).stderr
+    assert "--list shows all" in told(code=2).stderr
     assert list(tmp_path.iterdir()) == []
