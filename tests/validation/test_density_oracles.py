@@ -12,9 +12,9 @@ from bycatch.learn.batches import BatchStream
 from bycatch.tasks.random import stream
 
 SMALL = {
-    "matching": {"hidden": (32, 32), "steps": 1500, "batch_size": 1000},
-    "maf": {"hidden": (16, 16), "transforms": 3, "steps": 600},
-    "spline": {"hidden": (16, 16), "transforms": 2, "bins": 6, "steps": 600},
+    "matching": {"hidden": (32, 32), "steps": 1000, "batch_size": 1000},
+    "maf": {"hidden": (16, 16), "transforms": 3, "steps": 400},
+    "spline": {"hidden": (16, 16), "transforms": 2, "bins": 6, "steps": 400},
     "coupling": {"hidden": (16, 16), "transforms": 3, "bins": 6, "steps": 600},
 }
 MEAN, SLOPE = np.array([0.0, 50.0, -1.0]), np.array([1.0, -5.0, 0.0])

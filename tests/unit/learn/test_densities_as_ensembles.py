@@ -225,10 +225,10 @@ def test_unconditional_and_single_feature(name):
 @every_density
 def test_many_rows_come_in_chunks(name, monkeypatch):
     density = small(name, members=2)
-    X, c = toy(20_000, 5)
+    X, c = toy(10_000, 5)
     X = density.scaling_.clip(X)
     whole = density.log_prob(X, c)
-    parts = [density.log_prob(X[i : i + 5000], c[i : i + 5000]) for i in range(0, 20_000, 5000)]
+    parts = [density.log_prob(X[i : i + 2500], c[i : i + 2500]) for i in range(0, 10_000, 2500)]
     np.testing.assert_allclose(whole, np.concatenate(parts, axis=1), rtol=0, atol=1e-4)  # float32
 
     largest = 0
@@ -239,7 +239,7 @@ def test_many_rows_come_in_chunks(name, monkeypatch):
         return z.sum(dim=2) * 0
 
     monkeypatch.setattr(density, "_log_prob", counted)
-    n = 200_000
+    n = 40_000
     many = np.resize(X, (n, 2))
     log_p = density.log_prob(many, np.resize(c, n))
     np.testing.assert_allclose(log_p[1], density.scaling_.log_jacobian(many.astype(np.float32)))

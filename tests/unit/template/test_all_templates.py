@@ -173,7 +173,7 @@ def test_a_density_of_permuted_events_is_one_of_another_seed(name):
     n = 6000
     mass, X, weight, label = columns(n)
     order = np.random.default_rng(4).permutation(n)
-    options = {"density_options": {**TINY, "hidden": (32, 32), "steps": 300}}
+    options = {"density_options": {**TINY, "hidden": (32, 32), "steps": 180}}
     first = made_by(name, mass, X, weight, label, **options)
     moved = made_by(name, mass[order], X[order], weight[order], label[order], **options)
     np.testing.assert_array_equal(moved.y, first.y)
