@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import os
-from collections.abc import Iterator
+import pickle
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 # Small fits run several times faster with one thread; set before numpy and torch are imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -26,6 +28,29 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"the extra inputs are not here: {folder}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[], Any]], Any]:
+    """Return a function that makes a thing once per run of the tests, for all workers.
+
+    The name must be the run's own; the thing is kept as a pickle. Who asks while another worker
+    makes it waits, which costs no time of the processor.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # each worker has a folder of its own in that of the run
+
+    def get(name: str, make: Callable[[], Any]) -> Any:
+        path = folder / f"once-{name}.pickle"
+        with (folder / f"once-{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not path.exists():
+                content = pickle.dumps(make())
+                path.write_bytes(content)
+        return pickle.loads(path.read_bytes())
+
+    return get
 
 
 def sketch(figure: Figure, kind: str, dpi: int = 200) -> bytes:

@@ -78,7 +78,11 @@ def measured(
 
 
 @pytest.fixture(scope="module")
-def results():
+def results(once):
+    return once("interpolated-templates", all_measured)
+
+
+def all_measured():
     samples = {"plain": sample_of(0.0), "shift": sample_of(0.1)}
     methods = {"cwola": CWOLA, "cathode": CATHODE}
     return {
