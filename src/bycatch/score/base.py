@@ -74,8 +74,9 @@ class Score(BaseEstimator, Options, ABC):  # type: ignore[misc]
 
     @property
     def axes(self) -> tuple[str, ...]:
-        """Names of the axes of the inputs after the first."""
-        return ("n_features",)
+        """Names of the axes of the inputs after the first, as the option `layout` says."""
+        image = getattr(self, "layout", "vector") == "image"
+        return ("height", "width") if image else ("n_features",)
 
     @property
     def masked(self) -> bool:
@@ -97,13 +98,20 @@ class Score(BaseEstimator, Options, ABC):  # type: ignore[misc]
     ) -> NDArray[np.float64]:
         """Return the score `name` of checked inputs, of shape (n_chosen, n_rows)."""
 
-    @abstractmethod
-    def _state(self) -> dict[str, NDArray[Any]]:
-        """Return what was learned as arrays."""
+    def _shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the shape that the options give each learned array; ``mean`` is ``self.mean_``."""
+        return {}
 
-    @abstractmethod
-    def _restore(self, arrays: Mapping[str, NDArray[Any]], notes: Mapping[str, Any]) -> None:
+    def _state(self) -> dict[str, NDArray[Any]]:
+        """Return what was learned as arrays: those of `_shapes`."""
+        return {name: getattr(self, f"{name}_") for name in self._shapes()}
+
+    def _restore(self, arrays: Mapping[str, NDArray[Any]], notes: Mapping[str, Any]) -> None:  # noqa: ARG002
         """Take what `_state` and `_notes` returned; ValueError or KeyError where it cannot be."""
+        for name, shape in self._shapes().items():
+            if arrays[name].shape != shape:
+                raise ValueError(f"'{name}' does not have the shape of its options")
+            setattr(self, f"{name}_", arrays[name])
 
     def _notes(self) -> dict[str, Any]:
         """Return what else was learned, as JSON can hold it."""

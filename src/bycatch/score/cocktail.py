@@ -15,7 +15,6 @@ References
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -23,19 +22,18 @@ from numpy.typing import NDArray
 from scipy.special import logit
 
 from bycatch.errors import ConfigError, DataError
-from bycatch.learn import CLASSIFIERS, load_classifier, make_classifier
-from bycatch.learn.checkpoint import damaged_metadata
+from bycatch.learn import CLASSIFIERS, make_classifier
 from bycatch.learn.members import MemberRows, check_choice
 from bycatch.learn.options import option
-from bycatch.score.base import Inputs, Score
+from bycatch.score.base import Inputs
 from bycatch.score.parts.rows import unlabelled_rows
+from bycatch.score.parts.wrapped import WrappedScore
 
-_FOLDER = "classifier"
 _CLOSEST = float(np.finfo(np.float32).eps)
 """Distance of a probability from 0 and 1 at which single precision ends."""
 
 
-class Cocktail(Score):
+class Cocktail(WrappedScore):
     """The log of the classifier's odds: log p(x | cocktail) / p(x | background).
 
     Attributes
@@ -52,6 +50,8 @@ class Cocktail(Score):
     """
 
     kind = "cocktail"
+    part = "classifier"
+    registry = CLASSIFIERS
     citation = "lhco"
     score_names = ("log_ratio", "probability")
 
@@ -189,42 +189,6 @@ class Cocktail(Score):
         if name == "probability":
             return p
         return np.asarray(logit(np.clip(p, _CLOSEST, 1.0 - _CLOSEST)))
-
-    def save(self, folder: Path) -> None:
-        """Write what was learned to `folder`, the classifier to a folder in it.
-
-        Raises
-        ------
-        DataError
-            Where nothing was learned yet.
-        StorageError
-            Where the folder cannot be written.
-        """
-        self._fitted_shape()
-        self.classifier_.save(Path(folder) / _FOLDER)
-        super().save(folder)
-
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read what `save` wrote.
-
-        Raises
-        ------
-        InputError
-            Where the folder is missing, damaged, or holds something else.
-        """
-        found = super().load(folder)
-        classifier: Any = load_classifier(Path(folder) / _FOLDER)
-        members = classifier.members
-        with damaged_metadata(folder):
-            expected = make_classifier(found.classifier, found.members)
-            if type(classifier) is not type(expected) or members != found.members:
-                raise ValueError("the classifier is not that of its options")
-        found.classifier_ = classifier
-        return found
-
-    def _state(self) -> dict[str, NDArray[Any]]:
-        return {}
 
     def _notes(self) -> dict[str, Any]:
         return {"signals": list(self.signals_)}

@@ -74,6 +74,7 @@ class DirichletVae(NeuralScore):
     """
 
     kind = "dirichlet_vae"
+    has_latent = True
     citation = "dirichlet-vae"
     score_names = ("latent", "mixture", "reconstruction", "kl")
 
@@ -102,16 +103,6 @@ class DirichletVae(NeuralScore):
         says="Power of the shares that the encoder sees, in units of their root mean square; the "
         "reconstruction is of the shares themselves.",
     )
-
-    @property
-    def axes(self) -> tuple[str, ...]:
-        """Names of the axes of the inputs after the first."""
-        return ("height", "width") if self.layout == "image" else ("n_features",)
-
-    @property
-    def has_latent(self) -> bool:
-        """Whether there is a latent space to look at."""
-        return True
 
     def check_options(self) -> None:
         """Refuse options that make no sense (ConfigError)."""

@@ -23,30 +23,27 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any, Literal, Self
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bycatch.errors import ConfigError, DataError
-from bycatch.learn import DENSITIES, load_density, make_density
-from bycatch.learn.checkpoint import damaged_metadata
+from bycatch.learn import DENSITIES, make_density
 from bycatch.learn.members import MemberRows, check_choice
 from bycatch.learn.neural import Rounds
 from bycatch.learn.options import option
 from bycatch.represent.scaling import LogitStandardise, Standardise
-from bycatch.score.base import Inputs, Score
+from bycatch.score.base import Inputs
 from bycatch.score.parts.principal import principal_components
+from bycatch.score.parts.wrapped import WrappedScore
 
 REACH = 1000.0
 """Standard deviations up to which rows are told apart; those beyond are moved there."""
 
-_FOLDER = "density"
 
-
-class FlowScore(Rounds, Score):
+class FlowScore(Rounds, WrappedScore):
     """A conditional-flow ensemble's -log p(x).
 
     Every member scales the features by the mean and standard deviation of its own training rows and
@@ -74,6 +71,8 @@ class FlowScore(Rounds, Score):
     """
 
     kind = "flow"
+    part = "density"
+    registry = DENSITIES
     citation = "anode"
     score_names = ("negative_log_density", "scaled", "typicality")
 
@@ -98,11 +97,6 @@ class FlowScore(Rounds, Score):
         most=0.9,
         says="Fraction of the rows that judges states; a density needs some.",
     )
-
-    @property
-    def axes(self) -> tuple[str, ...]:
-        """Names of the axes of the inputs after the first."""
-        return ("height", "width") if self.layout == "image" else ("n_features",)
 
     def check_options(self) -> None:
         """Refuse options that make no sense (ConfigError)."""
@@ -206,59 +200,21 @@ class FlowScore(Rounds, Score):
             result[place] = found
         return result
 
-    def save(self, folder: Path) -> None:
-        """Write what was learned to `folder`, the density to a folder in it.
+    def fits_options(self, ensemble: Any) -> bool:
+        """Return whether the density has as many features as its scaling has, too."""
+        return (
+            super().fits_options(ensemble) and ensemble.scaling_.low.shape == self.mean_.shape[1:]
+        )
 
-        Raises
-        ------
-        DataError
-            Where nothing was learned yet.
-        StorageError
-            Where the folder cannot be written.
-        """
-        self._fitted_shape()
-        self.density_.save(Path(folder) / _FOLDER)
-        super().save(folder)
-
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read what `save` wrote.
-
-        Raises
-        ------
-        InputError
-            Where the folder is missing, damaged, or holds something else.
-        """
-        found = super().load(folder)
-        density: Any = load_density(Path(folder) / _FOLDER)
-        with damaged_metadata(folder):
-            expected = make_density(found.density, found.members)
-            sizes = (density.members, density.scaling_.low.shape)
-            if type(density) is not type(expected) or sizes != (
-                found.members,
-                found.mean_.shape[1:],
-            ):
-                raise ValueError("the density is not that of its options")
-        found.density_ = density
-        return found
-
-    def _state(self) -> dict[str, NDArray[Any]]:
-        names = ("mean", "scale", "centre", "basis", "entropy")
-        return {name: getattr(self, f"{name}_") for name in names}
-
-    def _restore(self, arrays: Mapping[str, NDArray[Any]], notes: Mapping[str, Any]) -> None:  # noqa: ARG002
+    def _shapes(self) -> dict[str, tuple[int, ...]]:
         size, count = int(np.prod(self.shape_)), self.components or 0
-        shapes = {
+        return {
             "mean": (self.members, count or size),
             "scale": (self.members, count or size),
             "centre": (self.members, size if count else 0),
             "basis": (self.members, count, size),
             "entropy": (self.members,),
         }
-        for name, shape in shapes.items():
-            if arrays[name].shape != shape:
-                raise ValueError(f"'{name}' does not have the shape of its options")
-            setattr(self, f"{name}_", arrays[name])
 
 
 def _own_copies(rows: Sequence[MemberRows]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

@@ -54,11 +54,6 @@ class IsolationForestScore(Score):
     )
     layout: str = option(default="vector", among=("vector", "image"), says="What a row is.")
 
-    @property
-    def axes(self) -> tuple[str, ...]:
-        """Names of the axes of the inputs after the first."""
-        return ("height", "width") if self.layout == "image" else ("n_features",)
-
     def _fit(self, inputs: Inputs, rows: Sequence[MemberRows]) -> None:
         x = _flat(inputs)
         self.forests_ = [

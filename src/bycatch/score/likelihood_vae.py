@@ -75,6 +75,7 @@ class LikelihoodVae(NeuralScore):
     """
 
     kind = "likelihood_vae"
+    has_latent = True
     citation = "vae-mining"
     score_names = ("total", "reconstruction", "kl", "latent", "iwae")
 
@@ -115,11 +116,6 @@ class LikelihoodVae(NeuralScore):
     steps = 8000
     batch_size = 512
     learning_rate = 3e-3
-
-    @property
-    def has_latent(self) -> bool:
-        """Whether there is a latent space to look at."""
-        return True
 
     def check_options(self) -> None:
         """Refuse options that make no sense (ConfigError)."""

@@ -14,8 +14,7 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,11 +56,6 @@ class Mahalanobis(Score):
         "features than rows.",
     )
     layout: str = option(default="vector", among=("vector", "image"), says="What a row is.")
-
-    @property
-    def axes(self) -> tuple[str, ...]:
-        """Names of the axes of the inputs after the first."""
-        return ("height", "width") if self.layout == "image" else ("n_features",)
 
     def check_options(self) -> None:
         """Refuse options that make no sense (ConfigError)."""
@@ -105,22 +99,14 @@ class Mahalanobis(Score):
         z = (_flat(inputs) - self.mean_[member]) / self.scale_[member]
         return np.asarray(z * (z @ self.precision_[member]))
 
-    def _state(self) -> dict[str, NDArray[Any]]:
-        names = ("mean", "scale", "precision", "shrinkage")
-        return {name: getattr(self, f"{name}_") for name in names}
-
-    def _restore(self, arrays: Mapping[str, NDArray[Any]], notes: Mapping[str, Any]) -> None:  # noqa: ARG002
+    def _shapes(self) -> dict[str, tuple[int, ...]]:
         size = int(np.prod(self.shape_))
-        shapes = {
+        return {
             "mean": (self.members, size),
             "scale": (self.members, size),
             "precision": (self.members, size, size),
             "shrinkage": (self.members,),
         }
-        for name, shape in shapes.items():
-            if arrays[name].shape != shape:
-                raise ValueError(f"'{name}' does not have the shape of its options")
-            setattr(self, f"{name}_", arrays[name])
 
 
 def oracle_shrinkage(covariance: NDArray[np.float64], n_rows: float) -> float:

@@ -12,8 +12,7 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +37,7 @@ class PcaScore(Score):
     """
 
     kind = "pca"
+    has_latent = True
     citation = "deep-autoencoders"
     score_names = ("reconstruction", "latent")
 
@@ -47,16 +47,6 @@ class PcaScore(Score):
         says="Divide features by their standard deviation first; not wanted for pixels.",
     )
     layout: str = option(default="vector", among=("vector", "image"), says="What a row is.")
-
-    @property
-    def axes(self) -> tuple[str, ...]:
-        """Names of the axes of the inputs after the first."""
-        return ("height", "width") if self.layout == "image" else ("n_features",)
-
-    @property
-    def has_latent(self) -> bool:
-        """Whether there is a latent space to look at."""
-        return True
 
     def _fit(self, inputs: Inputs, rows: Sequence[MemberRows]) -> None:
         x = _flat(inputs)
@@ -106,22 +96,14 @@ class PcaScore(Score):
     def _latent(self, inputs: Inputs, member: int) -> NDArray[np.float64]:
         return self._projected(_flat(inputs), member)[1]
 
-    def _state(self) -> dict[str, NDArray[Any]]:
-        names = ("mean", "scale", "components", "explained")
-        return {name: getattr(self, f"{name}_") for name in names}
-
-    def _restore(self, arrays: Mapping[str, NDArray[Any]], notes: Mapping[str, Any]) -> None:  # noqa: ARG002
+    def _shapes(self) -> dict[str, tuple[int, ...]]:
         size = int(np.prod(self.shape_))
-        shapes = {
+        return {
             "mean": (self.members, size),
             "scale": (self.members, size),
             "components": (self.members, self.components, size),
             "explained": (self.members, self.components),
         }
-        for name, shape in shapes.items():
-            if arrays[name].shape != shape:
-                raise ValueError(f"'{name}' does not have the shape of its options")
-            setattr(self, f"{name}_", arrays[name])
 
 
 def _flat(inputs: Inputs) -> NDArray[np.float64]:

@@ -6,9 +6,9 @@ default one, and because much of the literature used it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,21 +19,14 @@ from threadpoolctl import threadpool_limits
 from bycatch.learn.base import History
 from bycatch.learn.checkpoint import (
     Checkpoint,
-    damaged_metadata,
-    histories_from_json,
-    load_checkpoint,
     save_checkpoint,
 )
 from bycatch.learn.classifiers.boosting import BoostedTrees
 from bycatch.learn.classifiers.forest import Forest
 from bycatch.learn.members import (
     MemberRows,
-    check_features,
-    check_members,
-    member_rows,
 )
-from bycatch.learn.options import learned, option
-from bycatch.tasks.random import child_seed
+from bycatch.learn.options import option
 
 _ARRAYS = ("roots", "feature", "threshold", "left", "right", "value")
 
@@ -58,35 +51,18 @@ class HistGradientBoostingEnsemble(BoostedTrees):
         most=1.0,
         says="Random fraction of the features that each split may use; what makes members differ.",
     )
-    _forests: list[Forest] = learned(default_factory=list)
 
-    def fit(
+    def _fit_members(
         self,
         X: NDArray[np.float32],
         y: NDArray[np.int8],
-        weight: NDArray[np.float64] | None = None,
-        *,
-        train: NDArray[np.bool_],
-        validate: NDArray[np.bool_],
-        seed: int,
-    ) -> Self:
-        """Train all members; see `bycatch.learn.base.ClassifierEnsemble.fit`.
-
-        Raises
-        ------
-        DataError
-            Where the rows cannot serve, see `bycatch.learn.members.member_rows`.
-        """
-        X, y, rows = member_rows(X, y, weight, train, validate, self.members)
+        rows: Sequence[MemberRows],
+        seeds: Sequence[int],
+    ) -> list[tuple[Forest, History]]:
         with threadpool_limits(1):
-            results = [
-                self._fit_member(X, y, row, child_seed(seed, "member", m))
-                for m, row in enumerate(rows)
+            return [
+                self._fit_member(X, y, row, seed) for row, seed in zip(rows, seeds, strict=True)
             ]
-        self._forests = [forest for forest, _ in results]
-        self.histories_ = [history for _, history in results]
-        self._n_features = X.shape[1]
-        return self
 
     def _fit_member(
         self, X: NDArray[np.float32], y: NDArray[np.int8], rows: MemberRows, seed: int
@@ -123,50 +99,34 @@ class HistGradientBoostingEnsemble(BoostedTrees):
         self, X: NDArray[np.float32], members: Sequence[int] | None = None
     ) -> NDArray[np.float32]:
         """Return p(1|x) of each chosen member, of shape (n_chosen, n_rows)."""
-        self._require_trained(self._forests)
-        X = check_features(X, self._n_features)
-        chosen = check_members(members, self.members)
-        logits = [self._forests[member].sum(X) for member in chosen]
+        X, chosen = self._checked(X, members)
+        logits = [self._models[member].sum(X) for member in chosen]
         return expit(np.reshape(logits, (len(chosen), len(X)))).astype(np.float32)
 
     def save(self, folder: Path) -> None:
         """Write the members to `folder`."""
         metadata = {
             **self._metadata(),
-            "depth": [forest.depth for forest in self._forests],
-            "baseline": [forest.baseline for forest in self._forests],
+            "depth": [forest.depth for forest in self._models],
+            "baseline": [forest.baseline for forest in self._models],
         }
         arrays = {
             f"{m}.{name}": getattr(forest, name)
-            for m, forest in enumerate(self._forests)
+            for m, forest in enumerate(self._models)
             for name in _ARRAYS
         }
         save_checkpoint(folder, Checkpoint(self.kind, metadata, arrays))
 
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read what `save` wrote.
-
-        Raises
-        ------
-        InputError
-            Where the folder is missing, damaged, or holds something else.
-        """
-        checkpoint = load_checkpoint(folder, cls.kind)
-        metadata: Mapping[str, Any] = checkpoint.metadata
-        with damaged_metadata(folder):
-            ensemble = cls(**metadata["options"])
-            ensemble.histories_ = histories_from_json(metadata["histories"])
-            ensemble._n_features = int(metadata["n_features"])
-            ensemble._forests = [
-                Forest(
-                    **{name: checkpoint.arrays[f"{m}.{name}"] for name in _ARRAYS},
-                    depth=int(metadata["depth"][m]),
-                    baseline=float(metadata["baseline"][m]),
-                )
-                for m in range(ensemble.members)
-            ]
-        return ensemble
+    def _read(self, folder: Path, checkpoint: Checkpoint) -> list[Forest]:  # noqa: ARG002
+        arrays, metadata = checkpoint.arrays, checkpoint.metadata
+        return [
+            Forest(
+                **{name: arrays[f"{m}.{name}"] for name in _ARRAYS},
+                depth=int(metadata["depth"][m]),
+                baseline=float(metadata["baseline"][m]),
+            )
+            for m in range(self.members)
+        ]
 
 
 def _forest(model: Any, n_trees: int) -> Forest:

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import lightgbm
 import numpy as np
@@ -32,20 +32,13 @@ from bycatch.errors import InputError
 from bycatch.learn.base import History
 from bycatch.learn.checkpoint import (
     Checkpoint,
-    damaged_metadata,
-    histories_from_json,
-    load_checkpoint,
     save_checkpoint,
 )
 from bycatch.learn.classifiers.boosting import BoostedTrees
 from bycatch.learn.members import (
     MemberRows,
-    check_features,
-    check_members,
-    member_rows,
 )
-from bycatch.learn.options import learned, option
-from bycatch.tasks.random import child_seed
+from bycatch.learn.options import option
 
 
 class LightGBMEnsemble(BoostedTrees):
@@ -65,37 +58,18 @@ class LightGBMEnsemble(BoostedTrees):
         most=1.0,
         says="Random fraction of the rows that each tree sees; what makes members differ.",
     )
-    _boosters: list[Any] = learned(default_factory=list)
 
-    def fit(
+    def _fit_members(
         self,
         X: NDArray[np.float32],
         y: NDArray[np.int8],
-        weight: NDArray[np.float64] | None = None,
-        *,
-        train: NDArray[np.bool_],
-        validate: NDArray[np.bool_],
-        seed: int,
-    ) -> Self:
-        """Train all members; see `bycatch.learn.base.ClassifierEnsemble.fit`.
-
-        Raises
-        ------
-        DataError
-            Where the rows cannot serve, see `bycatch.learn.members.member_rows`.
-        """
-        X, y, rows = member_rows(X, y, weight, train, validate, self.members)
+        rows: Sequence[MemberRows],
+        seeds: Sequence[int],
+    ) -> list[tuple[Any, History]]:
         # Binned once: the members only take rows of it.
         binned = lightgbm.Dataset(X, y, params=self._parameters(0), free_raw_data=False)
         binned.construct()
-        results = [
-            self._fit_member(binned, row, child_seed(seed, "member", m))
-            for m, row in enumerate(rows)
-        ]
-        self._boosters = [booster for booster, _ in results]
-        self.histories_ = [history for _, history in results]
-        self._n_features = X.shape[1]
-        return self
+        return [self._fit_member(binned, row, seed) for row, seed in zip(rows, seeds, strict=True)]
 
     def _parameters(self, seed: int) -> dict[str, object]:
         return {
@@ -143,40 +117,24 @@ class LightGBMEnsemble(BoostedTrees):
         self, X: NDArray[np.float32], members: Sequence[int] | None = None
     ) -> NDArray[np.float32]:
         """Return p(1|x) of each chosen member, of shape (n_chosen, n_rows)."""
-        self._require_trained(self._boosters)
-        X = check_features(X, self._n_features)
-        chosen = check_members(members, self.members)
+        X, chosen = self._checked(X, members)
         result = np.empty((len(chosen), len(X)), dtype=np.float32)
         for position, member in enumerate(chosen):
-            result[position] = self._boosters[member].predict(
+            result[position] = self._models[member].predict(
                 X, num_iteration=self.histories_[member].best + 1, num_threads=1
             )
         return result
 
     def save(self, folder: Path) -> None:
         """Write the members to `folder`, each as LightGBM's text."""
-        texts = {f"member{m:04d}.txt": b.model_to_string() for m, b in enumerate(self._boosters)}
+        texts = {f"member{m:04d}.txt": b.model_to_string() for m, b in enumerate(self._models)}
         save_checkpoint(folder, Checkpoint(self.kind, self._metadata(), texts=texts))
 
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read what `save` wrote.
-
-        Raises
-        ------
-        InputError
-            Where the folder is missing, damaged, or holds something else.
-        """
-        checkpoint = load_checkpoint(folder, cls.kind)
-        with damaged_metadata(folder):
-            ensemble = cls(**checkpoint.metadata["options"])
-            ensemble.histories_ = histories_from_json(checkpoint.metadata["histories"])
-            ensemble._n_features = int(checkpoint.metadata["n_features"])
-            texts = [checkpoint.texts[f"member{m:04d}.txt"] for m in range(ensemble.members)]
+    def _read(self, folder: Path, checkpoint: Checkpoint) -> list[Any]:
+        texts = [checkpoint.texts[f"member{m:04d}.txt"] for m in range(self.members)]
         try:
-            ensemble._boosters = [lightgbm.Booster(model_str=text) for text in texts]
+            return [lightgbm.Booster(model_str=text) for text in texts]
         except lightgbm.basic.LightGBMError as error:
             raise InputError(
                 f"LightGBM cannot read the model in {folder} ({error}); train it again."
             ) from error
-        return ensemble
