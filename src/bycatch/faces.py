@@ -10,7 +10,9 @@ which would replace a function of that name when its first module is imported.
 
 from __future__ import annotations
 
+import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,7 @@ class _Face:
     """
 
     def __init__(self, **keys: Any) -> None:
+        keys = _texts(keys)
         self._output = keys.get("output")
         self.plan, self._job = self._build(keys)
         self.resolved = self._job.resolved
@@ -79,6 +82,15 @@ class _Face:
 
     def _page(self, result: Any, folder: Path) -> Path:
         raise NotImplementedError
+
+
+def _texts(value: Any) -> Any:
+    """Write paths as texts, which is all that a YAML file knows, wherever they stand."""
+    if isinstance(value, Mapping):
+        return {key: _texts(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_texts(item) for item in value]
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
 
 
 class Search(_Face):
@@ -149,10 +161,16 @@ class Hunt(_Face):
 
         return build_hunt(keys, base=Path(), source="bycatch.Hunt")
 
+    def run(self, output: Path | str | None = None, *, workers: int = 1, quiet: bool = True) -> Any:
+        """Run the hunt; see `Search.run`."""
+        # Read before a run folder is made: the sentence about a missing file is in the reader.
+        self._histogram = self.plan.load()
+        return super().run(output, workers=workers, quiet=quiet)
+
     def _work(self, run: Run) -> Any:
         from bycatch.hunt.hunt import hunt  # noqa: PLC0415
 
-        return run.write_result(hunt(self.plan.load(), self.plan.plan, run.progress))
+        return run.write_result(hunt(self._histogram, self.plan.plan, run.progress))
 
     def _page(self, result: Any, folder: Path) -> Path:
         from bycatch.report.hunt import write_hunt  # noqa: PLC0415

@@ -7,6 +7,7 @@ documentation. What a field holds is told by its type, so that `bycatch.config.p
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Self, TypeVar, get_args
@@ -64,6 +65,8 @@ def interval(value: Any) -> tuple[float, float]:
     low, high = map(float, value)
     if not low < high:
         raise ValueError("an interval [low, high] with low below high")
+    if math.isinf(high - low):
+        raise ValueError("an interval [low, high] of finite numbers")
     return low, high
 
 

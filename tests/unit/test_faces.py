@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 import bycatch
 from bycatch.cli import main
-from bycatch.errors import ConfigError
+from bycatch.errors import ConfigError, InputError
 
 
 @pytest.fixture
@@ -133,3 +133,20 @@ def test_a_hunt_as_options_file_and_call(spectrum: Path) -> None:
 def test_mistakes_of_a_hunt(spectrum: Path, keys: dict, sentence: str) -> None:
     with pytest.raises(ConfigError, match=sentence):
         bycatch.Hunt(path=str(spectrum), **keys)
+
+
+def test_a_path_may_be_an_object_wherever_one_stands(spectrum: Path, tmp_path: Path) -> None:
+    hunt = bycatch.Hunt(path=spectrum, toys=10, output=tmp_path / "run")
+    assert hunt.plan.path == str(spectrum)
+    hunt.run()
+    assert (tmp_path / "run" / "result.json").is_file()
+    keys = _search(tmp_path)
+    search = bycatch.Search(**{**keys, "data": {"path": [tmp_path / "events.npz"]}})
+    assert search.resolved == bycatch.Search(**keys).resolved
+
+
+def test_a_missing_file_is_told_in_a_sentence_and_leaves_no_folder(tmp_path: Path) -> None:
+    hunt = bycatch.Hunt(path=tmp_path / "none.csv")
+    with pytest.raises(InputError, match=r"There is no file .*none\.csv; the nearest in"):
+        hunt.run(tmp_path / "run")
+    assert not (tmp_path / "run").exists()

@@ -23,6 +23,7 @@ from typing import Any, Literal, dataclass_transform
 
 import numpy as np
 
+from bycatch.errors import ConfigError
 from bycatch.learn.members import check_choice, check_option
 
 _ROOM = 96
@@ -113,7 +114,12 @@ class Options:
                 check_choice(field.name, value, among)
             if least is None and most is None:
                 continue
-            several = re.search("Sequence|tuple", str(field.type)) and np.ndim(value) > 0
+            listed = re.search("Sequence|tuple", str(field.type))
+            several = listed and np.ndim(value) > 0
+            # A type that begins with a sequence takes nothing else: told here, not by a training
+            # that starts an hour later.
+            if listed and listed.start() == 0 and not several:
+                raise ConfigError(f"The option '{field.name}' is {value!r}, but it must be a list.")
             low, high = -np.inf if least is None else least, np.inf if most is None else most
             for number in value if several else (value,):
                 check_option(field.name, number, low, high)

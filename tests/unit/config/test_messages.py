@@ -85,6 +85,7 @@ def test_further_keys_of_a_method_are_options():
         ("[0.1, 1e-3]", "[]", r"'working_points' is \[\], but must be not empty"),
         ("bins: 100", "bins: -3", "'regions.bins' is -3, but must be a positive bin width"),
         ("bins: 100", "bins: [1, 3, 2]", "rising edges"),
+        ("[2700, 6500]", "[2700, .inf]", "'regions.fit_range' is .*of finite numbers"),
         ("[2700, 6500]", "[6500, 2700]", "'regions.fit_range' is .*low below high"),
         ("[[3300, 3700]]", "3300", "'regions.windows' is 3300, but must be a list of intervals"),
         ("windows: [[3300, 3700]]", "", "'regions' is .* exactly one of 'windows' and 'scan'"),

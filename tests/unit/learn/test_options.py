@@ -82,6 +82,7 @@ def test_what_is_learned_is_no_option_and_of_each_model_its_own():
         ({"noise": -0.5}, "'noise' is -0.5, but it must be at least 0."),
         ({"hidden": (4, 9)}, "'hidden' is 9, but it must be between 1 and 8."),
         ({"hidden": np.array([0, 4])}, r"'hidden' is .*0.*, but it must be between 1 and 8."),
+        ({"hidden": 4}, "'hidden' is 4, but it must be a list."),
         ({"loss": "mean"}, "'loss' is 'mean', but it must be one of mse, mae."),
         ({"solver": "c"}, "'solver' is 'c', but it must be one of a, b."),
     ],
