@@ -46,7 +46,7 @@ def _load(entry: EntryPoint, kind: str) -> Any:
     try:
         return entry.load()
     # a stranger's module can fail in any way at all, and the user must learn whose it is
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         package = entry.dist.name if entry.dist is not None else entry.module
         raise BycatchError(
             f"The {kind} {entry.name!r} of the package '{package}' cannot be loaded from "
@@ -131,7 +131,12 @@ class Registry(Mapping[str, T], Generic[T]):
 
     def options(self, name: str) -> dict[str, Any]:
         """Return the options of one of them with their defaults, without `apart`."""
-        parameters = inspect.signature(cast("Any", self[name])).parameters
+        made = self[name]
+        if not callable(made):
+            raise BycatchError(
+                f"The {self.kind} {name!r} is {made!r}, which makes nothing; mend its package."
+            )
+        parameters = inspect.signature(made).parameters
         return {key: value.default for key, value in parameters.items() if key not in self.apart}
 
     def make(self, name: str, *arguments: Any, **options: Any) -> Any:

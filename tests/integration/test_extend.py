@@ -150,3 +150,14 @@ def test_a_broken_package_is_named(tmp_path):
         "The score 'odd' of the package 'bycatch-odd'"
         in python(packages, "-c", code, code=1).stderr
     )
+
+
+def test_what_is_no_verb_or_exits_does_not_end_the_help(tmp_path):
+    (tmp_path / "bycatch_quits.py").write_text("raise SystemExit(7)\n")
+    entries = "[bycatch.verbs]\nfive = bycatch_more.count:__doc__\nquits = bycatch_quits:x\n"
+    packages = install(tmp_path, entries)
+    told = python(packages, "-m", "bycatch", "--help").stdout
+    assert "The verb 'five' is" in told
+    assert "SystemExit(7)" in told
+    called = python(packages, "-m", "bycatch", "five", code=2)
+    assert "no click command; mend its package." in called.stderr

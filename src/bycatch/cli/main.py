@@ -32,10 +32,18 @@ VERBS: Registry[click.Command] = Registry(
 """Commands by name, with those of other packages."""
 
 
+def _command(name: str) -> click.Command:
+    """Return a verb; what another package calls one may be anything."""
+    command = VERBS[name]
+    if not isinstance(command, click.Command):
+        raise BycatchError(f"The verb {name!r} is {command!r}, no click command; mend its package.")
+    return command
+
+
 def _told(name: str) -> str:
     """Return what another package's verb says of itself; a broken one must not end the help."""
     try:
-        return VERBS[name].get_short_help_str(80)
+        return _command(name).get_short_help_str(80)
     except BycatchError as error:
         return str(error)
 
@@ -50,7 +58,7 @@ class _Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
         """Load a verb."""
         try:
-            return VERBS[cmd_name]
+            return _command(cmd_name)
         except ConfigError as error:
             raise click.UsageError(str(error), ctx) from error
 
