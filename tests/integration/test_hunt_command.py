@@ -60,6 +60,7 @@ def test_a_table_becomes_a_report(table: Path, tmp_path: Path) -> None:
         assert (out / "figures" / name).stat().st_size > 5_000
 
 
+@pytest.mark.usefixtures("sketched")
 def test_the_result_is_reproducible_and_the_folder_is_safe(table: Path, tmp_path: Path) -> None:
     first, second = tmp_path / "a", tmp_path / "b"
     _run(table, "--toys", 50, "--output", first, "--quiet")

@@ -50,6 +50,7 @@ def test_says_and_draws_how_p_values_are_calibrated(validated):
         assert (path / name).stat().st_size > 2000
 
 
+@pytest.mark.usefixtures("sketched")
 def test_a_search_applies_it_and_says_down_to_which_p(validated, folder):
     path, _ = validated
     outcome = call("search", folder / "corrected.yaml", "--workers", 1, "--quiet")

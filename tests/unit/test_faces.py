@@ -47,6 +47,7 @@ def _search(tmp_path: Path) -> dict:
     }
 
 
+@pytest.mark.usefixtures("sketched")
 def test_a_search_in_python_is_that_of_the_file(tmp_path: Path) -> None:
     keys = _search(tmp_path)
     (tmp_path / "search.yaml").write_text(yaml.safe_dump(keys))
@@ -89,6 +90,7 @@ def test_import_and_help_stay_light() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+@pytest.mark.usefixtures("sketched")
 def test_a_hunt_as_options_file_and_call(spectrum: Path) -> None:
     folder = spectrum.parent
     (folder / "hunt.yaml").write_text(

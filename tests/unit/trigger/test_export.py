@@ -129,11 +129,10 @@ def test_a_likelihood_stays_itself_and_its_products_are_counted(tmp_path):
     vae.fit(rows(500))
     X = rows(20_000)
     X[::7, :5] = np.round(5.0 * X[::7, :5])  # far outside of what it was trained on
-    for name in ("total", "latent"):
-        graph = OnnxScore(export_onnx(vae, tmp_path / f"{name}.onnx", name=name, members=[1]))
-        assert check_parity(vae, graph, X, members=[1]).largest < 1e-5
+    latent = export_onnx(vae, tmp_path / "latent.onnx", name="latent", members=[1])
+    assert check_parity(vae, OnnxScore(latent), X, members=[1]).largest < 1e-5
     graph = OnnxScore(export_onnx(vae, tmp_path / "total.onnx"))
-    assert check_parity(vae, graph, X[:1000]).largest < 1e-5
+    assert check_parity(vae, graph, X).largest < 1e-5
     member = [(1, 7, 30), (1, 30, 20), (1, 20, 8), (1, 4, 20), (1, 20, 30), (1, 30, 12)]
     assert size_of(graph.path).products == tuple(2 * member)
     assert graph.score(X[:1]).shape == (1,)
