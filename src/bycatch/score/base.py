@@ -100,7 +100,11 @@ class Score(BaseEstimator, Options, ABC):  # type: ignore[misc]
 
     def _shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the shape that the options give each learned array; ``mean`` is ``self.mean_``."""
-        return {}
+        # not abstract: scores that write `_state` and `_restore` of their own need no shapes
+        raise NotImplementedError(
+            f"{type(self).__name__} must say what it learned: by '_shapes', or by '_state' and "
+            "'_restore'."
+        )
 
     def _state(self) -> dict[str, NDArray[Any]]:
         """Return what was learned as arrays: those of `_shapes`."""

@@ -190,6 +190,9 @@ class Cocktail(WrappedScore):
             return p
         return np.asarray(logit(np.clip(p, _CLOSEST, 1.0 - _CLOSEST)))
 
+    def _state(self) -> dict[str, NDArray[Any]]:
+        return {}
+
     def _notes(self) -> dict[str, Any]:
         return {"signals": list(self.signals_)}
 

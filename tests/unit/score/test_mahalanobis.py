@@ -6,7 +6,8 @@ from scipy.spatial.distance import mahalanobis
 
 from bycatch.errors import ConfigError
 from bycatch.score import make_score
-from bycatch.score.mahalanobis import oracle_shrinkage
+from bycatch.score.base import Score
+from bycatch.score.mahalanobis import Mahalanobis, oracle_shrinkage
 
 
 @pytest.fixture
@@ -94,3 +95,12 @@ def test_the_oracle_lowers_the_error_of_the_covariance():
 def test_a_shrinkage_that_makes_no_sense_is_refused(shrinkage):
     with pytest.raises(ConfigError, match="shrinkage"):
         make_score("mahalanobis", shrinkage=shrinkage)
+
+
+def test_a_score_that_does_not_say_what_it_learned_is_not_saved(tmp_path):
+    class Mute(Mahalanobis):
+        _shapes = Score._shapes
+
+    score = Mute().fit(np.random.default_rng(0).normal(size=(50, 2)))
+    with pytest.raises(NotImplementedError, match="Mute must say what it learned"):
+        score.save(tmp_path / "model")
