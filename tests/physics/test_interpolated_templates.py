@@ -26,7 +26,7 @@ FEATURES = {
     "tau21_light": "jL_tau2 / (jL_tau1 + 1e-5)",
     "tau21_heavy": "jH_tau2 / (jH_tau1 + 1e-5)",
 }
-FLOW = {"steps": 600, "batch_size": 512}
+FLOW = {"steps": 350, "batch_size": 512}
 CWOLA = MethodPlan(template="cwola", classifier="trees")
 CATHODE = MethodPlan(
     template="cathode",
@@ -96,7 +96,7 @@ def test_cathode_finds_the_signal_as_well_as_cwola(results):
     value, error, bias, bias_error = results["cathode", "plain"]
     assert value - error > 3.0  # no classifier: 1
     assert value > 0.9 * results["cwola", "plain"][0] - 3 * error
-    # 600 steps leave a density of four features that is off by a few percent
+    # 350 steps leave a density of four features that is off by a few percent
     assert abs(bias) < 0.06 + 3 * bias_error
 
 
