@@ -12,15 +12,16 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, cast
 
 from bycatch.tasks import Job, Run, Runnable, run_verb
 
 
 class _Face:
-    """A verb with its configuration.
+    """A verb with its configuration; a verb names who builds its plan, works and draws its page.
 
     Parameters
     ----------
@@ -39,6 +40,10 @@ class _Face:
     BycatchError
         As for the file.
     """
+
+    _builds: ClassVar[str]
+    _works: ClassVar[str]
+    _draws: ClassVar[str]
 
     def __init__(self, **keys: Any) -> None:
         keys = _texts(keys)
@@ -75,13 +80,20 @@ class _Face:
                 return self._work(run)
 
     def _build(self, keys: dict[str, Any]) -> tuple[Any, Runnable]:
-        raise NotImplementedError
+        loaded = _part(self._builds)(keys, base=Path(), source=f"bycatch.{type(self).__name__}")
+        return loaded.plan, loaded
 
     def _work(self, run: Run) -> Any:
-        raise NotImplementedError
+        return _part(self._works)(self.plan, self.resolved, run)
 
     def _page(self, result: Any, folder: Path) -> Path:
-        raise NotImplementedError
+        return cast("Path", _part(self._draws)(result, folder))
+
+
+def _part(place: str) -> Callable[..., Any]:
+    """Return ``module:function``; rooms load when they are needed, not before."""
+    module, _, name = place.partition(":")
+    return cast("Callable[..., Any]", getattr(import_module(module), name))
 
 
 def _texts(value: Any) -> Any:
@@ -96,61 +108,25 @@ def _texts(value: Any) -> Any:
 class Search(_Face):
     """A search for a resonance, as `bycatch search`."""
 
-    def _build(self, keys: dict[str, Any]) -> tuple[Any, Runnable]:
-        from bycatch.config.load import build_search  # noqa: PLC0415 - rooms load late
-
-        loaded = build_search(keys, base=Path(), source="bycatch.Search")
-        return loaded.plan, loaded
-
-    def _work(self, run: Run) -> Any:
-        from bycatch.search.run import run_search  # noqa: PLC0415
-
-        return run_search(self.plan, self.resolved, run)
-
-    def _page(self, result: Any, folder: Path) -> Path:
-        from bycatch.report import write_report  # noqa: PLC0415
-
-        return write_report(result, folder)
+    _builds = "bycatch.config.load:build_search"
+    _works = "bycatch.search.run:run_search"
+    _draws = "bycatch.report:write_report"
 
 
 class Score(_Face):
     """Scores without labels, as `bycatch score`."""
 
-    def _build(self, keys: dict[str, Any]) -> tuple[Any, Runnable]:
-        from bycatch.config.score import build_scores  # noqa: PLC0415
-
-        loaded = build_scores(keys, base=Path(), source="bycatch.Score")
-        return loaded.plan, loaded
-
-    def _work(self, run: Run) -> Any:
-        from bycatch.anomaly.run import run_scores  # noqa: PLC0415
-
-        return run_scores(self.plan, self.resolved, run)
-
-    def _page(self, result: Any, folder: Path) -> Path:
-        from bycatch.report.score import write_score_report  # noqa: PLC0415
-
-        return write_score_report(result, folder)
+    _builds = "bycatch.config.score:build_scores"
+    _works = "bycatch.anomaly.run:run_scores"
+    _draws = "bycatch.report.score:write_score_report"
 
 
 class Trigger(_Face):
     """A score that shall become a trigger, as `bycatch trigger`."""
 
-    def _build(self, keys: dict[str, Any]) -> tuple[Any, Runnable]:
-        from bycatch.config.trigger import build_trigger  # noqa: PLC0415
-
-        loaded = build_trigger(keys, base=Path(), source="bycatch.Trigger")
-        return loaded.plan, loaded
-
-    def _work(self, run: Run) -> Any:
-        from bycatch.trigger.run import run_trigger  # noqa: PLC0415
-
-        return run_trigger(self.plan, self.resolved, run)
-
-    def _page(self, result: Any, folder: Path) -> Path:
-        from bycatch.report.trigger import write_trigger  # noqa: PLC0415
-
-        return write_trigger(result, folder)
+    _builds = "bycatch.config.trigger:build_trigger"
+    _works = "bycatch.trigger.run:run_trigger"
+    _draws = "bycatch.report.trigger:write_trigger"
 
 
 class Hunt(_Face):
@@ -181,18 +157,6 @@ class Hunt(_Face):
 class Compare(_Face):
     """A comparison of scores, as `bycatch compare`."""
 
-    def _build(self, keys: dict[str, Any]) -> tuple[Any, Runnable]:
-        from bycatch.config.compare import build_comparison  # noqa: PLC0415
-
-        loaded = build_comparison(keys, Path(), "bycatch.Compare", None, "compare")
-        return loaded.plan, loaded
-
-    def _work(self, run: Run) -> Any:
-        from bycatch.evaluate.comparison_plan import compare_inputs  # noqa: PLC0415
-
-        return run.write_result(compare_inputs(self.plan))
-
-    def _page(self, result: Any, folder: Path) -> Path:
-        from bycatch.report.score_comparison import write_comparison  # noqa: PLC0415
-
-        return write_comparison(result, folder)
+    _builds = "bycatch.config.compare:build_comparison"
+    _works = "bycatch.evaluate.comparison_plan:run_comparison"
+    _draws = "bycatch.report.score_comparison:write_comparison"

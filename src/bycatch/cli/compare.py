@@ -27,13 +27,13 @@ def compare(inputs: tuple[str, ...], output: Path | None, *, quiet: bool) -> Non
     writes result.json, scores.csv (Model, MinSigI, MaxSigI, MedianSigI) and report.html.
     """
     from bycatch.config.compare import load_comparison  # noqa: PLC0415 - heavy rooms load late
-    from bycatch.evaluate.comparison_plan import compare_inputs  # noqa: PLC0415
+    from bycatch.evaluate.comparison_plan import run_comparison  # noqa: PLC0415
     from bycatch.report.score_comparison import answer, write_comparison  # noqa: PLC0415
 
     loaded = load_comparison(inputs, output)
     run_verb(
         loaded,
-        lambda run: run.write_result(compare_inputs(loaded.plan)),
+        lambda run: run_comparison(loaded.plan, loaded.resolved, run),
         write_comparison,
         answer,
         quiet=quiet,

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bycatch.config.messages import parse_yaml, validated
+from bycatch.config.files import read_configuration
+from bycatch.config.messages import validated
 from bycatch.config.plan import Loaded
 from bycatch.errors import ConfigError, InputError
 from bycatch.evaluate.comparison_plan import ComparePlan
@@ -49,20 +50,21 @@ def load_comparison(paths: Sequence[str], output: Path | None = None) -> LoadedC
         )
     if not yamls:
         content: Mapping[str, Any] = {"inputs": [{"path": str(path)} for path in paths]}
-        return build_comparison(content, Path(), "the command line", output, "compare")
+        return build_comparison(content, base=Path(), source="the command line", output=output)
     path = Path(yamls[0])
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is no text file"
-        raise InputError(
-            f"The configuration {path} cannot be read ({reason}); give a YAML file."
-        ) from error
-    return build_comparison(parse_yaml(text, str(path)), path.parent, str(path), output, path.stem)
+    content = read_configuration(path)
+    return build_comparison(
+        content, base=path.parent, source=str(path), output=output, name=path.stem
+    )
 
 
 def build_comparison(
-    content: Mapping[str, Any], base: Path, source: str, output: Path | None, name: str
+    content: Mapping[str, Any],
+    *,
+    base: Path,
+    source: str,
+    output: Path | None = None,
+    name: str = "compare",
 ) -> LoadedComparison:
     """Check and resolve a configuration that is already a mapping; see `load_comparison`."""
     plan = validated(ComparePlan, content, source)

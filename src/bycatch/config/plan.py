@@ -54,102 +54,106 @@ class Loaded(Generic[Plan]):
         return tuple(files)
 
 
-def load(
-    model: type[Plan],
-    path: Path | str,
-    output: Path | str | None = None,
-    *,
-    before: Check[Plan],
-    after: Check[Plan],
-    overrides: Mapping[str, Any] | None = None,
-) -> Loaded[Plan]:
-    """Read, check and resolve a configuration; paths inside of it resolve against its folder.
+def nothing_more(plan: Block, source: str) -> None:
+    """Look at nothing: the check of a plan whose fields say all."""
 
-    Parameters
+
+@dataclass(frozen=True)
+class Configuration(Generic[Plan]):
+    """The YAML file of a verb.
+
+    Attributes
     ----------
     model : type of Block
         What the file describes.
-    path : Path or str
-        YAML file.
-    output : Path or str, optional
-        Run folder instead of the file's own, relative to the working directory.
+    name : str
+        Of the default run folder of a configuration without a file.
     before, after : callable
         What fields cannot say of themselves: looked at before, and after files were found.
-    overrides : mapping, optional
-        Keys that hold whatever the file says.
-
-    Raises
-    ------
-    InputError
-        Where the file, an input file or a folder is missing.
-    ConfigError
-        Where a key or a value makes no sense; names the key, what is there and what is expected.
-    ExpressionError, ColumnError
-        Where an expression cannot be parsed or names a column that the files do not have.
     """
-    path = Path(path)
-    content = {**read_configuration(path), **(overrides or {})}
-    return build(
-        model,
-        content,
-        base=path.parent,
-        source=str(path),
-        output=output,
-        name=path.stem,
-        before=before,
-        after=after,
-    )
 
+    model: type[Plan]
+    name: str
+    before: Check[Plan] = nothing_more
+    after: Check[Plan] = nothing_more
 
-def build(
-    model: type[Plan],
-    content: Mapping[str, Any],
-    *,
-    base: Path,
-    source: str,
-    output: Path | str | None,
-    name: str,
-    before: Check[Plan],
-    after: Check[Plan],
-) -> Loaded[Plan]:
-    """Check and resolve a configuration that is already a mapping; see `load`.
+    def load(
+        self, path: Path | str, output: Path | str | None = None, **overrides: Any
+    ) -> Loaded[Plan]:
+        """Read, check and resolve a file; paths inside of it resolve against its folder.
 
-    Parameters
-    ----------
-    model, output, before, after
-        As for `load`.
-    content : mapping
-        As in the YAML file.
-    base : Path
-        Folder against which relative paths resolve.
-    source : str
-        How messages call the configuration.
-    name : str
-        Name of the default run folder.
-    """
-    from bycatch.events import resolve_paths  # noqa: PLC0415 - loads the readers
+        Parameters
+        ----------
+        path : Path or str
+            YAML file.
+        output : Path or str, optional
+            Run folder instead of the file's own, relative to the working directory.
+        **overrides
+            Keys that hold whatever the file says.
 
-    config = validated(model, content, source)
-    base = base.resolve()
-    before(config, source)
+        Raises
+        ------
+        InputError
+            Where the file, an input file or a folder is missing.
+        ConfigError
+            Where a key or a value makes no sense; names the key, what is there and what is
+            expected.
+        ExpressionError, ColumnError
+            Where an expression cannot be parsed or names a column that the files do not have.
+        """
+        path = Path(path)
+        content = {**read_configuration(path), **overrides}
+        return self.build(
+            content, base=path.parent, source=str(path), output=output, name=path.stem
+        )
 
-    def named(_: str, mark: object, value: Any) -> Any:
-        if mark == Files():
-            return tuple(absolute(base, path) for path in value)
-        return absolute(base, value) if isinstance(mark, FolderOf) else value
+    def build(
+        self,
+        content: Mapping[str, Any],
+        *,
+        base: Path,
+        source: str = "configuration",
+        output: Path | str | None = None,
+        name: str = "",
+    ) -> Loaded[Plan]:
+        """Check and resolve a configuration that is already a mapping; see `load`.
 
-    def found(_: str, mark: object, value: Any) -> Any:
-        return resolve_paths(list(value), base) if mark == Files() else named(_, mark, value)
+        Parameters
+        ----------
+        content : mapping
+            As in the YAML file.
+        base : Path
+            Folder against which relative paths resolve.
+        source : str
+            How messages call the configuration.
+        output : Path or str, optional
+            As for `load`.
+        name : str
+            Name of the default run folder; the verb's own by default.
+        """
+        from bycatch.events import resolve_paths  # noqa: PLC0415 - loads the readers
 
-    # The run is named after the globs, not after the files that they match today: a file that is
-    # replaced is seen by its signature, see `Loaded.inputs`.
-    resolved = walk(config, named)[0].model_dump(mode="json", by_alias=True, exclude={"output"})
-    plan, marked = walk(config.replace(output=None), found)  # where it runs changes no result
-    check_columns(marked)
-    after(plan, source)
-    own = getattr(config, "output", None)
-    folder = Path(output) if output is not None else base / (own or f"runs/{name}")
-    return Loaded(plan, resolved, folder)
+        config = validated(self.model, content, source)
+        base = base.resolve()
+        self.before(config, source)
+
+        def named(_: str, mark: object, value: Any) -> Any:
+            if mark == Files():
+                return tuple(absolute(base, path) for path in value)
+            return absolute(base, value) if isinstance(mark, FolderOf) else value
+
+        def found(_: str, mark: object, value: Any) -> Any:
+            return resolve_paths(list(value), base) if mark == Files() else named(_, mark, value)
+
+        # The run is named after the globs, not after the files that they match today: a file that
+        # is replaced is seen by its signature, see `Loaded.inputs`.
+        resolved = walk(config, named)[0].model_dump(mode="json", by_alias=True, exclude={"output"})
+        plan, marked = walk(config.replace(output=None), found)  # where it runs changes no result
+        check_columns(marked)
+        self.after(plan, source)
+        own = getattr(config, "output", None)
+        folder = Path(output) if output is not None else base / (own or f"runs/{name or self.name}")
+        return Loaded(plan, resolved, folder)
 
 
 def check_columns(marked: list[tuple[str, object, Any]]) -> None:

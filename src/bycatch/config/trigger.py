@@ -2,33 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from bycatch.config.plan import Loaded, build, load
+from bycatch.config.plan import Configuration
 from bycatch.errors import ConfigError
 from bycatch.trigger.plan import TriggerPlan
-
-
-def load_trigger(path: Path | str, output: Path | str | None = None) -> Loaded[TriggerPlan]:
-    """Read, check and resolve a configuration, see `bycatch.config.plan.load`."""
-    return load(TriggerPlan, path, output, before=_check_values, after=_check_rates)
-
-
-def build_trigger(
-    content: Mapping[str, Any],
-    *,
-    base: Path,
-    source: str = "configuration",
-    output: Path | str | None = None,
-    name: str = "trigger",
-) -> Loaded[TriggerPlan]:
-    """Check and resolve a mapping, see `bycatch.config.plan.build`."""
-    return build(
-        TriggerPlan, content, base=base, source=source, output=output, name=name,
-        before=_check_values, after=_check_rates,
-    )  # fmt: skip
 
 
 def _check_values(plan: TriggerPlan, source: str) -> None:
@@ -59,3 +37,7 @@ def _check_rates(plan: TriggerPlan, source: str) -> None:
         find_rates(plan, find_processes(plan))
     except ConfigError as error:
         raise ConfigError(f"{source}: {error}") from None
+
+
+TRIGGER = Configuration(TriggerPlan, "trigger", _check_values, _check_rates)
+load_trigger, build_trigger = TRIGGER.load, TRIGGER.build

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, Strict
 
@@ -11,6 +12,7 @@ from bycatch.evaluate.improvement import EPS_B, Improvement
 from bycatch.evaluate.score_comparison import Comparison, Summary, compare_scores
 from bycatch.evaluate.score_tables import read_run, read_table
 from bycatch.fields import Block, Share, Text, Whole
+from bycatch.tasks.run import Run
 
 _String = Annotated[str, Strict()]
 
@@ -83,3 +85,8 @@ def compare_inputs(plan: ComparePlan) -> Comparison:
         published.extend(table.summaries)
         references.extend(table.references)
     return compare_scores(cells, published, references=references, seed=plan.seed)
+
+
+def run_comparison(plan: ComparePlan, _resolved: Mapping[str, Any], run: Run) -> Comparison:
+    """Compare in a run, which gets ``result.json``; see `compare_inputs`."""
+    return run.write_result(compare_inputs(plan))

@@ -10,7 +10,7 @@ import numpy as np
 
 from bycatch import read
 from bycatch.cli._common import output_option, quiet_option, run_verb
-from bycatch.config.plan import load
+from bycatch.config.plan import Configuration
 from bycatch.events.expressions import parse
 from bycatch.fields import Block, Expression, Interval, Paths
 from bycatch.report.write import write_page
@@ -81,7 +81,7 @@ def count(config, output, *, quiet):
     Example:
       bycatch count count.yaml
     """
-    loaded = load(CountPlan, config, output, before=_fits, after=_fits)
+    loaded = Configuration(CountPlan, "count").load(config, output)
     run_verb(
         loaded,
         lambda run: run_count(loaded.plan, loaded.resolved, run),
@@ -89,7 +89,3 @@ def count(config, output, *, quiet):
         lambda result: "\n".join(map(told, result.windows)),
         quiet=quiet,
     )
-
-
-def _fits(plan, source):
-    """No key of this plan depends on another."""
