@@ -131,7 +131,7 @@ def test_a_scan(write):
         ("classifier: network", "classifier: network, max_epoch: 3", ConfigError,
          r"'methods\[1\]' has the unknown key 'max_epoch'; the nearest keys are 'max_epochs'"),
         ("classifier: network", "classifier: network, max_epochs: -3", ConfigError, "'max_epochs'"),
-        ("classifier: network", "classifier: network, hidden: wide", ConfigError, "wrong kind"),
+        ("classifier: network", "classifier: network, hidden: wide", ConfigError, "must be a list"),
         ("classifier: network", "classifier: network, background: 1", ConfigError,
          "unknown key 'background'"),
         ("cwola, classifier: network", "anode, classifier: network", ConfigError,
