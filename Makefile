@@ -24,7 +24,7 @@ $(STAMP): requirements.lock pyproject.toml
 demo: $(STAMP) ## Search simulated events for an injected resonance; prints where the report lies
 	$(BIN)/bycatch demo
 
-test: $(STAMP) ## Run the tests but for the slow ones (minutes on 2 idle cores)
+test: $(STAMP) ## Run the tests (about 9 minutes on 2 cores)
 	$(PYTEST) -m "not slow"
 
 test-fast: $(STAMP) ## Run units that neither train nor draw pages nor generate events (under a minute)

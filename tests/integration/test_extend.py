@@ -21,7 +21,7 @@ HERE = Path(__file__).parents[1] / "data" / "extension"
 ROOT = Path(__file__).parents[2]
 ENTRY_POINTS = (HERE / "entry_points.txt").read_text(encoding="utf-8")
 SCORE = """\
-data: {background: background.parquet, signals: {odd: odd.parquet}, mass: mass}
+data: {background: background.parquet, signals: {odd: odd.parquet}}
 features: [a, b, c]
 methods: [{name: mixture, components: 2}]
 members: 2
@@ -106,7 +106,7 @@ def test_the_score(packages, tmp_path):
 
 
 def test_the_template(packages, tmp_path):
-    write_parquet(tmp_path / "events.parquet", make_events(4000))
+    write_parquet(tmp_path / "events.parquet", make_events(2500))
     config = tmp_path / "search.yaml"
     method = "{template: near, classifier: trees, share: 0.6, max_trees: 20}"
     text = CONFIG.replace("{template: cwola, classifier: trees}", method)
