@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import io
+import json
 import os
-import pickle
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,21 +34,20 @@ def shared_data() -> Path:
 def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[], Any]], Any]:
     """Return a function that makes a thing once per run of the tests, for all workers.
 
-    The name must be the run's own; the thing is kept as a pickle. Who asks while another worker
-    makes it waits, which costs no time of the processor.
+    The name must be the run's own; the thing is what JSON can hold, floats exactly. Who asks while
+    another worker makes it waits, which costs no time of the processor.
     """
     folder = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         folder = folder.parent  # each worker has a folder of its own in that of the run
 
     def get(name: str, make: Callable[[], Any]) -> Any:
-        path = folder / f"once-{name}.pickle"
+        path = folder / f"once-{name}.json"
         with (folder / f"once-{name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not path.exists():
-                content = pickle.dumps(make())
-                path.write_bytes(content)
-        return pickle.loads(path.read_bytes())
+                path.write_text(json.dumps(make()))
+        return json.loads(path.read_text())
 
     return get
 
